@@ -1,0 +1,280 @@
+// The one way to run a tool. `defineTool` seals a handler into a map that this file does not export, and only
+// `createDispatcher` opens it, always in the same order: role guard, right of the actor, policy, validation,
+// history row, handler, outcome. No surface can go round it, because there is nothing else to call.
+
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { decide, type PolicyRules } from './policy.ts';
+import {
+  type Actor,
+  type Clock,
+  type Confirmation,
+  Failure,
+  type History,
+  isFailure,
+  type Logger,
+  type Progress,
+  type Tool,
+  type ToolContext,
+  type ToolSpec,
+} from './tool.ts';
+
+const confirmationMs = 120_000;
+const detailLength = 2_000;
+
+type Handler = (context: ToolContext<unknown>, input: unknown) => Promise<unknown>;
+const handlers = new WeakMap<Tool, Handler>();
+
+/** Makes a tool of its description. From here on its handler runs through a dispatcher or not at all. */
+export function defineTool<Engine, Input extends z.ZodObject, Output extends z.ZodObject>(
+  spec: ToolSpec<Engine, Input, Output>,
+): Tool {
+  const { handler, decide: decision, subject, isFailure: failed, ...description } = spec;
+  const tool = Object.freeze({
+    ...description,
+    decide: decision ?? (() => 'allow'),
+    subject: subject ?? (() => ''),
+    isFailure: failed ?? (() => false),
+  }) as unknown as Tool;
+  handlers.set(tool, handler as unknown as Handler);
+  return tool;
+}
+
+/** A tool together with what the dispatcher must know of the skill that it came from. */
+export interface CatalogueEntry {
+  readonly tool: Tool;
+  readonly skill: { readonly name: string; readonly prefix: string; readonly allowedInStaging: boolean };
+  /** Opens the skill on the first call, and returns the same engine ever after. */
+  engine(): unknown;
+}
+
+/** What a surface can do for the person behind a call. All of it is optional: a pipe cannot be asked. */
+export interface Caller {
+  readonly confirm?: (confirmation: Confirmation) => Promise<boolean>;
+  readonly notify?: (message: string) => void;
+  readonly progress?: (step: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs tools. The input is whatever came from outside; the output has been held against the tool's schema. */
+export interface Dispatcher {
+  call(actor: Actor, name: string, input: unknown, caller?: Caller): Promise<Record<string, unknown>>;
+}
+
+/** What the host decides for all calls of one instance. */
+export interface DispatcherOptions {
+  find(name: string): CatalogueEntry | undefined;
+  readonly role: 'live' | 'staging';
+  readonly policy: PolicyRules;
+  readonly history: History;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Makes the dispatcher of one instance. Only the wiring (src/instance.ts) calls this. */
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  return {
+    async call(actor, name, input, caller = {}) {
+      const entry = options.find(name);
+      if (!entry) {
+        throw new Failure(
+          'unknown_tool',
+          `There is no tool named '${name}'.`,
+          'List them: understudy --help',
+        );
+      }
+      const parsed = entry.tool.input.safeParse(input ?? {});
+      const row = openRow(options, actor, entry.tool, parsed.success ? parsed.data : undefined);
+      try {
+        const accepted = await admit(options, actor, entry, parsed, caller);
+        row.beforeAct();
+        const output = await run(options, actor, entry, accepted, caller);
+        row.close(entry.tool.isFailure(output) ? 'failed' : 'ok', '');
+        return output;
+      } catch (error) {
+        const failure = isFailure(error) ? error : fault(options.logger, entry.tool.name, error);
+        row.close(refusals.has(failure.code) ? 'refused' : 'failed', `${failure.code}: ${failure.message}`);
+        throw failure;
+      }
+    },
+  };
+}
+
+const refusals = new Set([
+  'staging_role',
+  'not_permitted',
+  'denied_by_policy',
+  'not_confirmed',
+  'invalid_input',
+]);
+
+/** Everything that can stop a call before its handler; returns the validated input. */
+async function admit(
+  options: DispatcherOptions,
+  actor: Actor,
+  { tool, skill }: CatalogueEntry,
+  parsed: z.ZodSafeParseResult<Record<string, unknown>>,
+  caller: Caller,
+): Promise<Record<string, unknown>> {
+  if (options.role === 'staging' && !skill.allowedInStaging) {
+    throw new Failure(
+      'staging_role',
+      `This is a staging bot (BOT_ROLE=staging), and a staging bot manages nothing, so '${tool.name}' was not run.`,
+      'Ask the live bot, or run the command in the folder of the live instance.',
+    );
+  }
+  if (!actor.rights.includes(tool.permission)) {
+    throw new Failure(
+      'not_permitted',
+      `'${tool.name}' needs the right to ${tool.permission}, which ${actor.name} does not have.`,
+      'Owners have every right: an owner can do it, or name you in DISCORD_OWNER_ID.',
+    );
+  }
+  const names = [tool.name, ...(tool.aliases ?? [])];
+  const decision = decide(
+    options.policy,
+    names,
+    parsed.success ? tool.subject(parsed.data) : '',
+    parsed.success ? tool.decide(parsed.data) : 'allow',
+  );
+  if (decision === 'deny') {
+    throw new Failure(
+      'denied_by_policy',
+      `The owner's policy denies '${tool.name}'.`,
+      'The rule stands under "policy" in config.json.',
+    );
+  }
+  if (!parsed.success) throw invalidInput(tool, parsed.error);
+  // At the command line the typed command is its own confirmation.
+  if (decision === 'ask' && actor.surface !== 'cli') {
+    const question = `Run ${tool.name}${subjectOf(tool, parsed.data)}?`;
+    if (!(await ask(options, actor, tool, parsed.data, question, caller))) {
+      throw new Failure(
+        'not_confirmed',
+        `'${tool.name}' needs a confirmation, and there was none.`,
+        'Ask again and confirm within two minutes, or run it at the command line.',
+      );
+    }
+  }
+  return parsed.data;
+}
+
+async function run(
+  options: DispatcherOptions,
+  actor: Actor,
+  entry: CatalogueEntry,
+  input: Record<string, unknown>,
+  caller: Caller,
+): Promise<Record<string, unknown>> {
+  const { tool } = entry;
+  const handler = handlers.get(tool);
+  if (!handler) throw new Error(`'${tool.name}' was not made by defineTool`);
+  const context: ToolContext<unknown> = {
+    actor,
+    engine: entry.engine(),
+    logger: options.logger,
+    clock: options.clock,
+    signal: caller.signal ?? new AbortController().signal,
+    confirm: (question) => ask(options, actor, tool, input, question, caller),
+    notify: (message) => caller.notify?.(message),
+    progress: (step) => caller.progress?.(step),
+  };
+  return tool.output.parse(await handler(context, input));
+}
+
+/** Single use, bound to the actor and this very input, and a denial once it has expired. */
+async function ask(
+  options: DispatcherOptions,
+  actor: Actor,
+  tool: Tool,
+  input: unknown,
+  question: string,
+  caller: Caller,
+): Promise<boolean> {
+  if (!caller.confirm) return false;
+  const confirmation: Confirmation = {
+    id: randomUUID(),
+    actor,
+    tool: tool.name,
+    input: structuredClone(input),
+    question,
+    expiresAt: options.clock.now() + confirmationMs,
+  };
+  const answered = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const expiry = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), confirmationMs);
+    caller.signal?.addEventListener('abort', () => resolve(false), { signal: answered.signal });
+  });
+  try {
+    const answer = await Promise.race([caller.confirm(confirmation), expiry]);
+    return answer === true && options.clock.now() < confirmation.expiresAt;
+  } finally {
+    clearTimeout(timer);
+    answered.abort();
+  }
+}
+
+/**
+ * The history row of one call. Whatever changes something is written down before it is done, so a kill in the
+ * middle leaves a row that says `started`; when even that cannot be written, nothing is done. Reading stays
+ * possible on a full disk.
+ */
+function openRow(options: DispatcherOptions, actor: Actor, tool: Tool, input: unknown) {
+  const isRead = tool.permission === 'read';
+  const entry = {
+    actor: actor.id,
+    action: tool.name,
+    subject: input === undefined ? '' : tool.subject(input).slice(0, detailLength),
+    isRead,
+  };
+  let id: number | undefined;
+  const attempt = (write: () => void) => {
+    try {
+      write();
+    } catch (error) {
+      options.logger.warn({ error: String(error), action: tool.name }, 'the history could not be written');
+    }
+  };
+  return {
+    beforeAct() {
+      if (!isRead) id = options.history.begin(entry);
+    },
+    close(outcome: 'ok' | 'failed' | 'refused', detail: string) {
+      attempt(() => {
+        id ??= options.history.begin(entry);
+        options.history.finish(id, outcome, detail.slice(0, detailLength));
+      });
+    },
+  };
+}
+
+function subjectOf(tool: Tool, input: unknown): string {
+  const subject = tool.subject(input);
+  return subject === '' ? '' : ` ${subject}`;
+}
+
+function invalidInput(tool: Tool, error: z.ZodError): Failure {
+  const what = error.issues.map((issue) => {
+    const field = issue.path.join('.');
+    return field === '' ? issue.message : `${field}: ${issue.message}`;
+  });
+  const fields = Object.keys(tool.input.shape);
+  return new Failure(
+    'invalid_input',
+    `'${tool.name}' was called with input it cannot use: ${what.join('; ')}.`,
+    fields.length === 0 ? 'It takes no input.' : `Its fields are: ${fields.join(', ')}.`,
+  );
+}
+
+/** An error that nobody foresaw: the stack goes to the log, and the person gets a sentence. */
+function fault(logger: Logger, tool: string, error: unknown): Failure {
+  const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+  logger.error({ tool, error: error instanceof Error ? error.stack : reason }, 'a tool failed unexpectedly');
+  return new Failure(
+    'internal',
+    `'${tool}' failed: ${reason}`,
+    'This is a fault of Understudy. Run `understudy doctor`, and report it with the output.',
+    { cause: error },
+  );
+}

@@ -1,0 +1,1 @@
+export { isAlive, type ProcessIdentity } from './identity.ts';

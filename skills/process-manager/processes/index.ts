@@ -1,0 +1,1 @@
+export { listProcesses, type ProcessRow, processMigrations, processStates } from './registry.ts';

@@ -1,0 +1,16 @@
+// How tools put times into words.
+
+const units = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+] as const;
+
+/** How long ago a moment was, in the largest unit that fits: `3 min ago`. */
+export function age(moment: string, now: number = Date.now()): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(moment)) / 1_000));
+  for (const [unit, length] of units) {
+    if (seconds >= length) return `${Math.floor(seconds / length)} ${unit} ago`;
+  }
+  return `${seconds} s ago`;
+}

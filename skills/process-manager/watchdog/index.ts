@@ -1,0 +1,1 @@
+export { findWatchdog } from './lock.ts';

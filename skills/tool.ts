@@ -1,0 +1,235 @@
+// The contract between a host (the bot, or any other program) and a skill. Types and zod, nothing else:
+// a skill that keeps to this file can be moved to another host, and a host can load skills it has never seen.
+
+import type { Database } from 'better-sqlite3';
+import type { z } from 'zod';
+
+/** What an actor must be allowed to do before a tool runs for them. */
+export type Permission = 'read' | 'operate' | 'deploy';
+
+/** What the owner's policy says of one call: run it, ask the person first, or refuse it. */
+export type Decision = 'allow' | 'ask' | 'deny';
+
+/** The way in by which a call arrived. */
+export type Surface = 'cli' | 'discord' | 'llm' | 'mcp' | 'page' | 'system';
+
+/** Who asks. An LLM's call carries the rights of the person whose message it serves, never more. */
+export interface Actor {
+  /** Stable and unique, such as `cli:root` or `discord:1234`; confirmations are bound to it. */
+  readonly id: string;
+  /** What people read in the history. */
+  readonly name: string;
+  readonly surface: Surface;
+  readonly rights: readonly Permission[];
+}
+
+/** The time, handed in so that tests can turn it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** The four levels of pino that skills use. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** A question for the person behind a call: exactly this tool, with exactly this input, once, until it expires. */
+export interface Confirmation {
+  readonly id: string;
+  readonly actor: Actor;
+  readonly tool: string;
+  readonly input: unknown;
+  /** One sentence that a person can say yes or no to. */
+  readonly question: string;
+  /** Milliseconds since 1970; afterwards the answer is no. */
+  readonly expiresAt: number;
+}
+
+/** A step of long work, for whoever waits. */
+export interface Progress {
+  readonly message: string;
+  /** How much is done, from 0 to 1, where that is known. */
+  readonly fraction?: number;
+}
+
+/** What a handler may use of the outside. `engine` is what the skill's `open` returned. */
+export interface ToolContext<Engine> {
+  readonly actor: Actor;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly engine: Engine;
+  /** Aborted when the caller no longer waits. */
+  readonly signal: AbortSignal;
+  /** Asks the person; false when they refuse, do not answer in time, or cannot be asked. */
+  confirm(question: string): Promise<boolean>;
+  /** Tells the person something that is not the result. */
+  notify(message: string): void;
+  progress(step: Progress): void;
+}
+
+/** How a result looks to a person: every surface draws it in its own way. */
+export interface View {
+  readonly heading?: string;
+  readonly table?: { readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] };
+  readonly text?: string;
+  readonly notes?: readonly string[];
+}
+
+/** A command line that shows a tool in use. */
+export interface Example {
+  readonly command: string;
+  readonly explains: string;
+}
+
+/** What a tool promises: true of it whatever its input. */
+export interface Annotations {
+  readonly readOnly: boolean;
+  /** It may end or replace something that cannot be had back at once. */
+  readonly destructive: boolean;
+  /** Calling it twice leaves what calling it once leaves. */
+  readonly idempotent: boolean;
+}
+
+/** The description of a tool, as its author writes it. `defineTool` in dispatch.ts seals the handler away. */
+export interface ToolSpec<Engine, Input extends z.ZodObject, Output extends z.ZodObject> {
+  /** A verb, in snake case; the LLM sees it with the skill's prefix. */
+  readonly name: string;
+  /** Other names for the same tool. */
+  readonly aliases?: readonly string[];
+  readonly title: string;
+  readonly description: string;
+  /** The root is an object without unions; every field is described, for the model reads it. */
+  readonly input: Input;
+  readonly output: Output;
+  readonly annotations: Annotations;
+  readonly permission: Permission;
+  /** Input fields that the command line takes by position, in order. */
+  readonly positionals?: readonly (keyof z.infer<Input> & string)[];
+  readonly examples?: readonly Example[];
+  /** Works on an instance whose configuration or database is broken, because it says what is broken. */
+  readonly worksWhenBroken?: boolean;
+  /** What the policy says when the owner's says nothing. */
+  readonly decide?: (input: z.infer<Input>) => Decision;
+  /** What the call is about, for history and for policy patterns: `run:npm *` matches the command. */
+  readonly subject?: (input: z.infer<Input>) => string;
+  readonly present?: (output: z.infer<Output>) => View;
+  /** True of a result that is a bad answer although the call itself worked; shells get exit code 1. */
+  readonly isFailure?: (output: z.infer<Output>) => boolean;
+  readonly handler: (context: ToolContext<Engine>, input: z.infer<Input>) => Promise<z.input<Output>>;
+}
+
+/** A tool as everybody else sees it: all of the description, and no way to call the handler. */
+export type Tool = Readonly<
+  Omit<ToolSpec<never, z.ZodObject, z.ZodObject>, 'handler' | 'decide' | 'subject' | 'present' | 'isFailure'>
+> & {
+  readonly decide: (input: unknown) => Decision;
+  readonly subject: (input: unknown) => string;
+  readonly present?: (output: unknown) => View;
+  readonly isFailure: (output: unknown) => boolean;
+};
+
+/** One step of the database's shape. Steps only add, so that the release before can still read the file. */
+export interface Migration {
+  /** Unique and never changed, such as `process-manager/1-processes`. */
+  readonly name: string;
+  readonly sql: string;
+  /** True when older code cannot work with the result; it then refuses the file instead of damaging it. */
+  readonly breaking?: boolean;
+}
+
+/** A finding of `doctor`. */
+export interface Finding {
+  readonly name: string;
+  readonly status: 'ok' | 'warning' | 'problem';
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** One line of the history. */
+export interface HistoryEntry {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  /** `started` while it runs, and for ever where a kill cut it off. */
+  readonly outcome: 'started' | 'ok' | 'failed' | 'refused';
+  readonly detail: string;
+}
+
+/** What is asked of the history. */
+export interface HistoryQuery {
+  readonly limit: number;
+  readonly action?: string | undefined;
+  readonly actor?: string | undefined;
+}
+
+/** The audit trail. An intent is written before the act, and its outcome after it. */
+export interface History {
+  begin(entry: Omit<HistoryEntry, 'at' | 'outcome' | 'detail'> & { readonly isRead: boolean }): number;
+  finish(id: number, outcome: Exclude<HistoryEntry['outcome'], 'started'>, detail: string): void;
+  /** Newest first. */
+  recent(query: HistoryQuery): HistoryEntry[];
+}
+
+/** What a host gives to a skill. */
+export interface Host<Settings> {
+  /** The instance root: the folder that holds config.json. */
+  readonly root: string;
+  readonly role: 'live' | 'staging';
+  /** Already validated by the host, with the skill's own schema. */
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly history: History;
+  /** Opens the instance's database on the first call. */
+  database(): Database;
+  /** What the host knows to be wrong with the instance: configuration, tokens, skills that did not load. */
+  diagnose(): Promise<Finding[]>;
+}
+
+/** What a skill's index.ts exports as `default`. */
+export interface Skill<Settings = never, Engine = unknown> {
+  readonly name: string;
+  readonly description: string;
+  /** Put before a tool's name for the LLM: `process` makes `process_list`. */
+  readonly prefix: string;
+  /** False when a bot with BOT_ROLE=staging may call none of its tools. */
+  readonly allowedInStaging: boolean;
+  readonly migrations: readonly Migration[];
+  readonly tools: readonly Tool[];
+  /** Called once, before the first tool runs; cheap, since the command line waits for it. */
+  open(host: Host<Settings>): Engine;
+}
+
+/**
+ * An expected failure: a stable code, what happened, and what to do next. Any other error is a fault of ours.
+ * It is recognised by its shape, so that a copy of this file in another package is understood too.
+ */
+export class Failure extends Error {
+  readonly code: string;
+  readonly hint: string;
+
+  constructor(code: string, message: string, hint: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'Failure';
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** True for a Failure of any copy of this file. */
+export function isFailure(error: unknown): error is Failure {
+  return (
+    error instanceof Error &&
+    error.name === 'Failure' &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    'hint' in error &&
+    typeof error.hint === 'string'
+  );
+}

@@ -1,0 +1,182 @@
+// Makes the words of the command line from the catalogue: a verb for each tool, an option for each field of its
+// input. Nothing here knows any tool by name.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { z } from 'zod';
+import { Failure, type Tool } from '../../skills/tool.ts';
+import { didYouMean } from '../config.ts';
+
+/** One command line, understood. */
+export interface Call {
+  readonly tool: Tool;
+  readonly input: Record<string, unknown>;
+  readonly json: boolean;
+  readonly root: string | undefined;
+}
+
+/** A parser of command lines; it answers with nothing when the words asked for help only. */
+export interface Program {
+  parse(words: readonly string[]): Promise<Call | undefined>;
+}
+
+/** What a field of a tool's input looks like in JSON Schema. */
+interface Field {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+}
+
+/** Builds the program of a catalogue. */
+export function buildProgram(codeRoot: string, tools: readonly Tool[]): Program {
+  let call: Call | undefined;
+  const program = new Command('understudy')
+    .description('Manages this bot, its understudy, and every other process of the machine.')
+    .version(versionOf(codeRoot), '-V, --version')
+    .showHelpAfterError(false)
+    .addHelpText('after', overview(tools));
+  addGlobalOptions(program);
+  quiet(program);
+  program.action(() => {
+    const [word] = program.args;
+    if (word !== undefined) throw unknownVerb(word, tools);
+    program.help();
+  });
+  program.allowExcessArguments(true);
+  for (const tool of tools) {
+    program.addCommand(
+      verb(tool, (input, options) => {
+        const { json, root } = { ...program.opts(), ...options } as { json?: boolean; root?: string };
+        call = { tool, input, json: json === true, root };
+      }),
+    );
+  }
+  return {
+    async parse(words) {
+      try {
+        await program.parseAsync(dashesToUnderscores(words, tools), { from: 'user' });
+        return call;
+      } catch (error) {
+        if (!(error instanceof CommanderError)) throw error;
+        if (error.exitCode === 0) return undefined;
+        throw usage(error);
+      }
+    },
+  };
+}
+
+function verb(tool: Tool, accept: (input: Record<string, unknown>, globals: object) => void): Command {
+  const command = new Command(tool.name).description(tool.description).summary(tool.title);
+  for (const alias of tool.aliases ?? []) command.alias(alias);
+  quiet(command);
+  const schema = z.toJSONSchema(tool.input, { io: 'input' });
+  const fields = (schema.properties ?? {}) as Record<string, Field>;
+  const required = new Set(schema.required ?? []);
+  const positionals: readonly string[] = tool.positionals ?? [];
+  for (const name of positionals) command.addArgument(argument(name, fields[name] ?? {}, required.has(name)));
+  for (const [name, field] of Object.entries(fields)) {
+    if (!positionals.includes(name)) command.addOption(option(name, field, required.has(name)));
+  }
+  addGlobalOptions(command);
+  if (tool.examples?.length) {
+    const lines = tool.examples.map(
+      (example) => `  $ understudy ${example.command}\n      ${example.explains}`,
+    );
+    command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+  }
+  command.action((...given: unknown[]) => {
+    const { json, root, ...options } = command.opts();
+    const input: Record<string, unknown> = { ...options };
+    positionals.forEach((name, index) => {
+      if (given[index] !== undefined) input[name] = given[index];
+    });
+    accept(input, { ...(json === undefined ? {} : { json }), ...(root === undefined ? {} : { root }) });
+  });
+  return command;
+}
+
+function argument(name: string, field: Field, isRequired: boolean): Argument {
+  const made = new Argument(isRequired ? `<${name}>` : `[${name}]`, describeField(field));
+  return made.argParser((text) => convert(name, field, text));
+}
+
+function option(name: string, field: Field, isRequired: boolean): Option {
+  const flag = `--${name.replace(/_/g, '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const made = new Option(
+    field.type === 'boolean' ? flag : `${flag} <${valueName(field)}>`,
+    describeField(field),
+  );
+  // The tool's schema fills in defaults; here they are only shown.
+  made.attributeName = () => name;
+  if (field.type !== 'boolean') made.argParser((text) => convert(name, field, text));
+  return isRequired ? made.makeOptionMandatory() : made;
+}
+
+/** A word of the command line as the schema wants it; what does not fit is left for the schema to refuse. */
+function convert(name: string, field: Field, text: string): unknown {
+  if (field.type !== 'number' && field.type !== 'integer') return text;
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new Failure('usage', `${name} takes a number, and '${text}' is none.`, 'For example: 10');
+}
+
+function describeField({ description, default: fallback, enum: choices }: Field): string {
+  const allowed = choices ? ` (${choices.join('|')})` : '';
+  const otherwise = fallback === undefined || fallback === false ? '' : ` (default: ${String(fallback)})`;
+  return `${description ?? ''}${allowed}${otherwise}`;
+}
+
+function valueName({ type, enum: choices }: Field): string {
+  if (choices) return choices.join('|');
+  return type === 'number' || type === 'integer' ? 'number' : 'text';
+}
+
+function addGlobalOptions(command: Command): void {
+  command.option('--json', 'answer in JSON, errors too');
+  command.option(
+    '--root <dir>',
+    'the folder that holds config.json (default: here or above; UNDERSTUDY_ROOT)',
+  );
+}
+
+/** commander neither prints errors nor ends the process: that is one place's work, in index.ts. */
+function quiet(command: Command): void {
+  command.exitOverride().configureOutput({ writeErr: () => {} });
+}
+
+function overview(tools: readonly Tool[]): string {
+  const examples = tools.flatMap((tool) => tool.examples?.slice(0, 1) ?? []);
+  const lines = examples.map((example) => `  $ understudy ${example.command.padEnd(28)} ${example.explains}`);
+  return `\nExamples:\n${lines.join('\n')}\n\nMore about a verb: understudy VERB --help`;
+}
+
+function unknownVerb(word: string, tools: readonly Tool[]): Failure {
+  const names = tools.flatMap((tool) => [tool.name, ...(tool.aliases ?? [])]);
+  const meant = didYouMean(word, names);
+  return new Failure(
+    'usage',
+    `'${word}' is not a verb of understudy.${meant ? ` Did you mean '${meant}'?` : ''}`,
+    meant ? `Try: understudy ${meant}` : `The verbs are: ${names.join(', ')}`,
+  );
+}
+
+function usage(error: CommanderError): Failure {
+  const message = error.message.replace(/^error: /, '').replace(/\n\((.+)\)$/, '. $1');
+  return new Failure('usage', message, 'See: understudy --help, or understudy VERB --help');
+}
+
+/** `self-restart` is how people type `self_restart`. */
+function dashesToUnderscores(words: readonly string[], tools: readonly Tool[]): string[] {
+  const names = new Set(tools.flatMap((tool) => [tool.name, ...(tool.aliases ?? [])]));
+  return words.map((word) => {
+    const name = word.replaceAll('-', '_');
+    return !word.startsWith('-') && word.includes('-') && names.has(name) ? name : word;
+  });
+}
+
+function versionOf(codeRoot: string): string {
+  const { version } = JSON.parse(readFileSync(join(codeRoot, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}

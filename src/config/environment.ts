@@ -1,0 +1,99 @@
+// Reads .env and the process's own environment into one typed object. The process's variables win, but for
+// BOT_ROLE: when either place says staging the bot is staging, so that nobody becomes live by accident.
+// No value of this file ever appears in a message.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { z } from 'zod';
+import { Failure } from '../../skills/tool.ts';
+
+const snowflake = z.string().regex(/^\d{15,22}$/, 'a Discord id: 15 to 22 digits');
+const address = z.url({ protocol: /^https?$/, error: 'an address that starts with http:// or https://' });
+
+const environmentSchema = z.object({
+  DISCORD_TOKEN: z.string().optional(),
+  DISCORD_OWNER_ID: z
+    .string()
+    .transform((list) => list.split(',').flatMap((id) => (id.trim() === '' ? [] : [id.trim()])))
+    .pipe(z.array(snowflake))
+    .optional(),
+  WAKE_CHANNEL_ID: snowflake.optional(),
+  BOT_ROLE: z.enum(['live', 'staging'], { error: '"live" or "staging"' }).optional(),
+  ANTHROPIC_API_KEY: z.string().optional(),
+  OPENAI_API_KEY: z.string().optional(),
+  DISCORD_API: address.optional(),
+  ANTHROPIC_BASE_URL: address.optional(),
+  OPENAI_BASE_URL: address.optional(),
+});
+
+type Names = keyof z.infer<typeof environmentSchema>;
+
+/** What .env and the process's environment say. */
+export interface Environment {
+  readonly role: 'live' | 'staging';
+  readonly discord: { readonly token?: string; readonly ownerIds: readonly string[]; readonly api?: string };
+  readonly wakeChannelId?: string;
+  readonly anthropic: { readonly apiKey?: string; readonly baseUrl?: string };
+  readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
+}
+
+/** Reads the environment of an instance. */
+export function loadEnvironment(root: string, own: NodeJS.ProcessEnv): Environment {
+  const file = readDotEnv(root);
+  const merged: Partial<Record<Names, string>> = {};
+  for (const name of Object.keys(environmentSchema.shape) as Names[]) {
+    const value = (own[name]?.trim() || file[name]?.trim()) ?? '';
+    if (value !== '') merged[name] = value;
+  }
+  if (own.BOT_ROLE?.trim() === 'staging' || file.BOT_ROLE?.trim() === 'staging') merged.BOT_ROLE = 'staging';
+  const parsed = environmentSchema.safeParse(merged);
+  if (!parsed.success) throw invalid(parsed.error);
+  const values = parsed.data;
+  return {
+    role: values.BOT_ROLE ?? 'live',
+    discord: {
+      ...optional('token', values.DISCORD_TOKEN),
+      ownerIds: values.DISCORD_OWNER_ID ?? [],
+      ...optional('api', values.DISCORD_API),
+    },
+    ...optional('wakeChannelId', values.WAKE_CHANNEL_ID),
+    anthropic: {
+      ...optional('apiKey', values.ANTHROPIC_API_KEY),
+      ...optional('baseUrl', values.ANTHROPIC_BASE_URL),
+    },
+    openai: { ...optional('apiKey', values.OPENAI_API_KEY), ...optional('baseUrl', values.OPENAI_BASE_URL) },
+  };
+}
+
+function readDotEnv(root: string): Record<string, string | undefined> {
+  try {
+    return parseEnv(readFileSync(join(root, '.env'), 'utf8').replace(/^\uFEFF/, '')) as Record<
+      string,
+      string
+    >;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new Failure(
+      'environment_unreadable',
+      `.env cannot be read: ${(error as Error).message}`,
+      'It must be a text file that this user may read.',
+      { cause: error },
+    );
+  }
+}
+
+function invalid(error: z.ZodError): Failure {
+  const lines = error.issues.map(
+    (issue) => `.env: ${String(issue.path[0])}: the value is not allowed. Allowed: ${issue.message}.`,
+  );
+  return new Failure(
+    'environment_invalid',
+    [...new Set(lines)].join('\n'),
+    'Mend it in .env (or in the environment of this process); .env.example explains each line.',
+  );
+}
+
+function optional<Key extends string>(key: Key, value: string | undefined): Partial<Record<Key, string>> {
+  return value === undefined ? {} : ({ [key]: value } as Record<Key, string>);
+}

@@ -1,0 +1,93 @@
+// Reads config.json and bot_config.yaml into plain objects. A syntax error names file, line and column, and
+// shows the line; nothing is ever written here.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Document, LineCounter, parseDocument } from 'yaml';
+import { Failure } from '../../skills/tool.ts';
+
+/** A file's content as an object; undefined when there is no such file. */
+export type RawFile = Record<string, unknown> | undefined;
+
+/** config.json as it stands. */
+export function readConfigJson(root: string): RawFile {
+  const text = readText(root, 'config.json');
+  if (text === undefined) return undefined;
+  try {
+    return asObject('config.json', JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw syntaxFailure('config.json', text, jsonErrorOffset(text, error.message), describeJsonError(error));
+  }
+}
+
+/** bot_config.yaml as it stands. Leading tabs are read as four spaces, since the format's own manual shows tabs. */
+export function readBotConfigYaml(root: string): RawFile {
+  const text = readText(root, 'bot_config.yaml');
+  if (text === undefined) return undefined;
+  const spaced = text.replace(/^\t+/gm, (tabs) => '    '.repeat(tabs.length));
+  const document: Document = parseDocument(spaced, { lineCounter: new LineCounter(), prettyErrors: false });
+  const error = document.errors[0];
+  if (error) throw syntaxFailure('bot_config.yaml', spaced, error.pos[0], error.message);
+  return asObject('bot_config.yaml', document.toJS({ maxAliasCount: 100 }) ?? {});
+}
+
+function readText(root: string, name: string): string | undefined {
+  try {
+    return readFileSync(join(root, name), 'utf8').replace(/^\uFEFF/, '');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') return undefined;
+    throw new Failure(
+      'config_unreadable',
+      `${name} cannot be read: ${(error as Error).message}`,
+      `Look at it with: ls -l ${join(root, name)}`,
+      { cause: error },
+    );
+  }
+}
+
+function asObject(name: string, value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new Failure(
+    'config_invalid',
+    `${name}: the file must hold an object, and holds ${Array.isArray(value) ? 'a list' : JSON.stringify(value)}.`,
+    name === 'config.json' ? 'The smallest valid file is: {}' : 'It starts with a line "bots:".',
+  );
+}
+
+function syntaxFailure(name: string, text: string, offset: number, what: string): Failure {
+  const before = text.slice(0, offset).split('\n');
+  const line = before.length;
+  const column = (before.at(-1) ?? '').length + 1;
+  const shown = (text.split('\n')[line - 1] ?? '').slice(0, 100);
+  return new Failure(
+    'config_invalid',
+    `${name}, line ${line}, column ${column}: ${what}\n  ${shown}\n  ${' '.repeat(Math.min(column, 100) - 1)}^`,
+    'Mend that place in the file; nothing was changed.',
+  );
+}
+
+function describeJsonError(error: SyntaxError): string {
+  return error.message
+    .replace(/ in JSON at position \d+.*$/s, '')
+    .replace(/, (\.\.\.)?".*$/s, '')
+    .replace(/^Unexpected end of JSON input$/, 'the file ends too early: a bracket or a quote is not closed');
+}
+
+/** Where JSON.parse stopped. Not every version of Node says so; then it is where the YAML reader stops. */
+function jsonErrorOffset(text: string, message: string): number {
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (position !== undefined) return Number(position);
+  if (/end of JSON input/.test(message)) return text.trimEnd().length;
+  const token = /Unexpected token '?(.)/u.exec(message)?.[1];
+  const snippet = /\.{3}"(.+?)"(\.{3})? is not valid JSON$/s.exec(message)?.[1];
+  if (snippet && token) {
+    const start = text.indexOf(snippet);
+    const inside = snippet.indexOf(token, Math.max(0, Math.min(10, snippet.length - 1)));
+    if (start >= 0) return start + Math.max(0, inside);
+  }
+  return token ? Math.max(0, text.indexOf(token)) : 0;
+}

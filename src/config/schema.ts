@@ -1,0 +1,101 @@
+// The schema of config.json: the process manager's part comes from the skill, the rest stands here.
+
+import { z } from 'zod';
+import { settingsShape } from '../../skills/process-manager/index.ts';
+
+const snowflake = z.string().regex(/^\d{15,22}$/, 'a Discord id: 15 to 22 digits');
+
+const agentSchema = z
+  .strictObject({
+    answers: z
+      .enum(['owners', 'everyone'])
+      .default('owners')
+      .describe('Whom the agent answers; tool calls have the rights of whoever asked'),
+    provider: z
+      .enum(['anthropic', 'openai'])
+      .optional()
+      .describe('Which API to use; by default the one whose key is set'),
+    model: z.string().min(1).optional().describe('The model that does the work'),
+    hookModel: z.string().min(1).optional().describe('A cheap model for small decisions'),
+    workspace: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The folder that commands are confined to; by default the instance root'),
+    maxSteps: z.number().int().min(1).max(1_000).default(50).describe('Steps of one turn before it stops'),
+    maxTokens: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(100_000_000)
+      .default(1_000_000)
+      .describe('Tokens of one turn before it stops'),
+    cycles: z
+      .array(
+        z.strictObject({
+          schedule: z.string().min(1).describe('When to start (cron, such as "0 9 * * *")'),
+          prompt: z.string().min(1).describe('What to do'),
+          channel: snowflake.optional().describe('Where to report; by default the wake channel'),
+        }),
+      )
+      .default([])
+      .describe('Work that starts by the clock'),
+  })
+  .describe('The language model agent');
+
+const discordSchema = z
+  .strictObject({
+    channels: z
+      .array(snowflake)
+      .optional()
+      .describe('Channels where every message is answered; by default the wake channel'),
+    adminRoles: z.array(snowflake).default([]).describe('Roles whose members may do what owners may'),
+    noticesChannel: snowflake.optional().describe('Where notices go; by default the wake channel'),
+  })
+  .describe('Discord');
+
+const dashboardSchema = z
+  .strictObject({
+    port: z.number().int().min(0).max(65_535).default(0).describe('Port on 127.0.0.1; 0 picks a free one'),
+  })
+  .describe('The local page');
+
+/** The whole of config.json. */
+export const configSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe('For editors: the address of this schema'),
+    ...settingsShape,
+    agent: agentSchema.prefault({}),
+    discord: discordSchema.prefault({}),
+    policy: z
+      .record(z.string().min(1), z.enum(['allow', 'ask', 'deny']))
+      .default({})
+      .describe('From a tool, or a tool and a pattern such as "run:npm *", to allow, ask or deny'),
+    dashboard: dashboardSchema.prefault({}),
+  })
+  .describe('config.json of an Understudy instance; {} is valid');
+
+/** config.json once it is validated and every default is filled in. */
+export type ParsedConfig = z.infer<typeof configSchema>;
+
+/** The JSON Schema of config.json, for editors, for docs/ and for error messages. */
+export function configJsonSchema(): JsonSchema {
+  return z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema;
+}
+
+/** As much of JSON Schema as zod produces for config.json. */
+export interface JsonSchema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly pattern?: string;
+  readonly required?: readonly string[];
+}

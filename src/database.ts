@@ -1,0 +1,152 @@
+// Owns the one SQLite file of an instance, memory/understudy.db, and its shape.
+//
+// Always true: WAL; every pending migration runs in one transaction, after a backup; a file is never changed by
+// code that does not understand it. Migrations only add, so a release that was taken back can still work with
+// what the newer one left. The rare one that does not is marked `breaking` and raises `user_version`: older code
+// then refuses the file.
+
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type DatabaseConstructor from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
+import { Failure, type Migration } from '../skills/tool.ts';
+
+const keptBackups = 5;
+
+/** Where the database of an instance is. */
+export function databasePath(root: string): string {
+  return join(root, 'memory', 'understudy.db');
+}
+
+/** Opens the database, brings it up to date, and leaves it untouched when it cannot be understood. */
+export function openDatabase(root: string, migrations: readonly Migration[]): Database {
+  const path = databasePath(root);
+  const Constructor = loadNativeModule();
+  let database: Database | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    database = new Constructor(path, { timeout: 5_000 });
+    refuseNewer(database, path, migrations);
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = NORMAL');
+    database.pragma('foreign_keys = ON');
+    migrate(database, root, migrations);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw describe(error, path);
+  }
+}
+
+/** Brings a database to the shape that the migrations give. Two processes may do this at once. */
+function migrate(database: Database, root: string, migrations: readonly Migration[]): void {
+  const done = appliedNames(database);
+  if (migrations.every(({ name }) => done.has(name))) return;
+  if (done.size > 0) backUp(database, root);
+  database
+    .transaction(() => {
+      database.exec(
+        'CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL) STRICT',
+      );
+      const applied = appliedNames(database);
+      const record = database.prepare('INSERT INTO migrations (name, applied_at) VALUES (?, ?)');
+      for (const { name, sql } of migrations) {
+        if (applied.has(name)) continue;
+        database.exec(sql);
+        record.run(name, new Date().toISOString());
+      }
+      database.pragma(`user_version = ${format(migrations)}`);
+    })
+    .immediate();
+}
+
+/** The format of the file: one, and one more for every migration that older code cannot live with. */
+function format(migrations: readonly Migration[]): number {
+  return 1 + migrations.filter(({ breaking }) => breaking).length;
+}
+
+function refuseNewer(database: Database, path: string, migrations: readonly Migration[]): void {
+  const found = Number(database.pragma('user_version', { simple: true }));
+  if (found <= format(migrations)) return;
+  throw new Failure(
+    'database_newer',
+    `${path} was made by a newer version of Understudy (format ${found}; this version knows ${format(migrations)}).`,
+    'Run the newer version again, or put back a copy from backups/database/ that was made before the upgrade. The file was not changed.',
+  );
+}
+
+function appliedNames(database: Database): Set<string> {
+  const table = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'");
+  if (table.get() === undefined) return new Set();
+  return new Set(database.prepare<[], string>('SELECT name FROM migrations').pluck().all());
+}
+
+function backUp(database: Database, root: string): void {
+  const folder = join(root, 'backups', 'database');
+  mkdirSync(folder, { recursive: true });
+  const stamp = new Date().toISOString().replace(/[:.]/g, '-');
+  database.prepare('VACUUM INTO ?').run(join(folder, `${stamp}-${process.pid}.db`));
+  const older = readdirSync(folder)
+    .filter((name) => name.endsWith('.db'))
+    .sort()
+    .slice(0, -keptBackups);
+  for (const name of older) rmSync(join(folder, name), { force: true });
+}
+
+/** Loaded on use, so that `doctor` can still say what is wrong when the native module is what is broken. */
+function loadNativeModule(): typeof DatabaseConstructor {
+  try {
+    const Constructor: typeof DatabaseConstructor = createRequire(import.meta.url)('better-sqlite3');
+    new Constructor(':memory:').close();
+    return Constructor;
+  } catch (error) {
+    throw new Failure(
+      'native_module_broken',
+      `The native module better-sqlite3 does not load with Node ${process.version}: ${firstLine(error)}`,
+      'Build it for this Node: npm rebuild better-sqlite3 (or npm ci)',
+      { cause: error },
+    );
+  }
+}
+
+function describe(error: unknown, path: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const failure = (name: string, message: string, hint: string) =>
+    new Failure(name, message, hint, { cause: error });
+  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
+    return failure(
+      'database_damaged',
+      `${path} is not a database that can be read (${firstLine(error)}). It was not changed.`,
+      `Keep it and start anew: mv ${path} ${path}.damaged. Copies from before upgrades are in backups/database/.`,
+    );
+  }
+  if (code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED') {
+    return failure(
+      'database_busy',
+      `${path} is held by another process for more than 5 seconds.`,
+      'Try again; if it stays, see who has it open: fuser -v memory/understudy.db',
+    );
+  }
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
+    return failure(
+      'disk_full',
+      `There is no space left for ${path}.`,
+      'Free some space; see it with: df -h .',
+    );
+  }
+  if (/^(SQLITE_(CANTOPEN|READONLY|PERM|IOERR|AUTH)|EACCES|EROFS|EEXIST|ENOTDIR|EPERM)/.test(code)) {
+    const folder = dirname(path);
+    const isFile = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false;
+    return failure(
+      'database_unreadable',
+      `${path} cannot be opened (${isFile ? `${folder} is not a folder` : firstLine(error)}).`,
+      `This user needs to read and write ${folder} and the files in it: ls -la ${folder}`,
+    );
+  }
+  return error;
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+}

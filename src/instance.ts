@@ -1,0 +1,89 @@
+// Puts an instance together: configuration, database, history, skills, dispatcher. The bot and the command line
+// both start here, so there is one set of rules however a call arrives.
+
+import { join } from 'node:path';
+import type { Database } from 'better-sqlite3';
+import { createDispatcher, type Dispatcher } from '../skills/dispatch.ts';
+import { unknownTools } from '../skills/policy.ts';
+import { type Catalogue, createCatalogue, type LoadedSkills } from '../skills/registry.ts';
+import { type Clock, type Failure, type Host, isFailure, type Logger } from '../skills/tool.ts';
+import { type Config, defaultConfig, loadConfig } from './config.ts';
+import { openDatabase } from './database.ts';
+import { diagnose } from './diagnosis.ts';
+import { createHistory, historyMigrations } from './history.ts';
+
+/** A folder that was opened: what the surfaces work with. */
+export interface Instance {
+  readonly root: string;
+  readonly config: Config;
+  readonly catalogue: Catalogue;
+  readonly dispatcher: Dispatcher;
+  /** Opened on the first call. */
+  database(): Database;
+  close(): void;
+}
+
+/** What an instance is made of. */
+export interface InstanceOptions {
+  readonly root: string;
+  readonly loaded: LoadedSkills;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Go on with defaults when config.json cannot be used: `doctor` says what is wrong with it. */
+  readonly tolerateBroken?: boolean;
+}
+
+/** Opens the instance at a root. A configuration that cannot be used is a Failure, unless it is tolerated. */
+export function openInstance(options: InstanceOptions): Instance {
+  const { root, loaded, logger, clock = { now: Date.now } } = options;
+  const { config, problem } = readConfig(options);
+  const migrations = [...historyMigrations, ...loaded.skills.flatMap((skill) => skill.migrations)];
+
+  let opened: Database | undefined;
+  const database = () => {
+    opened ??= openDatabase(root, migrations);
+    return opened;
+  };
+  const history = createHistory(database, clock);
+  const hostFor = (): Host<never> => ({
+    root,
+    role: config.environment.role,
+    // Every skill's settings are validated keys of config.json; which of them it reads, its own type says.
+    settings: config as never,
+    logger,
+    clock,
+    history,
+    database,
+    diagnose: async () =>
+      diagnose({ config, problem, database, loaded, unknownRules: unknownTools(config.policy, names) }),
+  });
+  const catalogue = createCatalogue(loaded.skills, hostFor);
+  const names = new Set(catalogue.entries.flatMap(({ tool }) => [tool.name, ...(tool.aliases ?? [])]));
+  const dispatcher = createDispatcher({
+    find: catalogue.find,
+    role: config.environment.role,
+    policy: config.policy,
+    history,
+    logger,
+    clock,
+  });
+  return { root, config, catalogue, dispatcher, database, close: () => opened?.close() };
+}
+
+/** Where the skills of this code are. */
+export function skillsFolder(codeRoot: string): string {
+  return join(codeRoot, 'skills');
+}
+
+function readConfig({ root, environment, tolerateBroken }: InstanceOptions): {
+  config: Config;
+  problem?: Failure;
+} {
+  try {
+    return { config: loadConfig(root, environment) };
+  } catch (error) {
+    if (!tolerateBroken || !isFailure(error) || !error.code.startsWith('config_')) throw error;
+    return { config: defaultConfig(root, environment), problem: error };
+  }
+}

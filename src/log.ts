@@ -1,0 +1,29 @@
+// The bot's own log: pino, written as lines that people read. It goes to standard output, which the watchdog has
+// pointed at logs/live.log, and synchronously, so that the last line before a crash is there.
+
+import { writeSync } from 'node:fs';
+import { pino } from 'pino';
+import type { Logger } from '../skills/tool.ts';
+
+const levels: Readonly<Record<number, string>> = {
+  10: 'TRACE',
+  20: 'DEBUG',
+  30: 'INFO',
+  40: 'WARN',
+  50: 'ERROR',
+  60: 'FATAL',
+};
+
+/** A logger that writes `12:04:05 INFO what happened key=value`. */
+export function createLogger(write: (line: string) => void = (line) => writeSync(1, line)): Logger {
+  return pino({ level: 'info', base: null }, { write: (json: string) => write(humanLine(json)) });
+}
+
+function humanLine(json: string): string {
+  const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const clock = new Date(Number(time)).toISOString().slice(11, 19);
+  const details = Object.entries(fields).map(
+    ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return `${clock} ${levels[Number(level)] ?? level} ${msg}${details.join('')}\n`;
+}

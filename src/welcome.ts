@@ -1,0 +1,26 @@
+// What the bot says when it starts: what works now, and what to set for the rest.
+
+import type { Instance } from './instance.ts';
+
+/** A few lines for the terminal. */
+export function welcome({ root, config, catalogue }: Instance): string {
+  const { discord, anthropic, openai, role } = config.environment;
+  const hasModel = anthropic.apiKey !== undefined || openai.apiKey !== undefined;
+  const verbs = catalogue.entries.map(({ tool }) => tool.name).join(', ');
+  return [
+    '',
+    `Understudy runs as the ${role} bot of ${root}`,
+    role === 'staging'
+      ? '  Command line    off: a staging bot manages nothing'
+      : `  Command line    on: npx understudy VERB (${verbs})`,
+    discord.token === undefined
+      ? '  Discord         off: set DISCORD_TOKEN and DISCORD_OWNER_ID in .env'
+      : '  Discord         token found; this version does not connect yet',
+    hasModel
+      ? '  Language model  key found; this version does not use it yet'
+      : '  Language model  off: set ANTHROPIC_API_KEY or OPENAI_API_KEY in .env',
+    '  After a change of .env: stop with Ctrl-C and run npm start again. Anything odd: npx understudy doctor',
+    '',
+    '',
+  ].join('\n');
+}
