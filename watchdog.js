@@ -185,6 +185,7 @@ function stop(identity, exited) {
 /** What starts the live bot: `live.command` of config.json. */
 function readCommand() {
   const file = path.join(root, 'config.json');
+  /** @type {any} */
   let config = {};
   try {
     config = JSON.parse(fs.readFileSync(file, 'utf8').replace(/^\uFEFF/, ''));
