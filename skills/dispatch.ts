@@ -7,13 +7,14 @@ import { z } from 'zod';
 import { decide, type PolicyRules } from './policy.ts';
 import {
   type Actor,
+  type Caller,
   type Clock,
   type Confirmation,
+  type Dispatcher,
   Failure,
   type History,
   isFailure,
   type Logger,
-  type Progress,
   type Tool,
   type ToolContext,
   type ToolSpec,
@@ -46,19 +47,6 @@ export interface CatalogueEntry {
   readonly skill: { readonly name: string; readonly prefix: string; readonly allowedInStaging: boolean };
   /** Opens the skill on the first call, and returns the same engine ever after. */
   engine(): unknown;
-}
-
-/** What a surface can do for the person behind a call. All of it is optional: a pipe cannot be asked. */
-export interface Caller {
-  readonly confirm?: (confirmation: Confirmation) => Promise<boolean>;
-  readonly notify?: (message: string) => void;
-  readonly progress?: (step: Progress) => void;
-  readonly signal?: AbortSignal;
-}
-
-/** Runs tools. The input is whatever came from outside; the output has been held against the tool's schema. */
-export interface Dispatcher {
-  call(actor: Actor, name: string, input: unknown, caller?: Caller): Promise<Record<string, unknown>>;
 }
 
 /** What the host decides for all calls of one instance. */

@@ -176,6 +176,19 @@ export interface History {
   recent(query: HistoryQuery): HistoryEntry[];
 }
 
+/** What a surface can do for the person behind a call. All of it is optional: a pipe cannot be asked. */
+export interface Caller {
+  readonly confirm?: (confirmation: Confirmation) => Promise<boolean>;
+  readonly notify?: (message: string) => void;
+  readonly progress?: (step: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs tools. The input is whatever came from outside; the output has been held against the tool's schema. */
+export interface Dispatcher {
+  call(actor: Actor, name: string, input: unknown, caller?: Caller): Promise<Record<string, unknown>>;
+}
+
 /** What a host gives to a skill. */
 export interface Host<Settings> {
   /** The instance root: the folder that holds config.json. */

@@ -3,10 +3,17 @@
 
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
-import { createDispatcher, type Dispatcher } from '../skills/dispatch.ts';
+import { createDispatcher } from '../skills/dispatch.ts';
 import { unknownTools } from '../skills/policy.ts';
 import { type Catalogue, createCatalogue, type LoadedSkills } from '../skills/registry.ts';
-import { type Clock, type Failure, type Host, isFailure, type Logger } from '../skills/tool.ts';
+import {
+  type Clock,
+  type Dispatcher,
+  type Failure,
+  type Host,
+  isFailure,
+  type Logger,
+} from '../skills/tool.ts';
 import { type Config, defaultConfig, loadConfig } from './config.ts';
 import { openDatabase } from './database.ts';
 import { diagnose } from './diagnosis.ts';
