@@ -179,7 +179,8 @@ async function ask(
   question: string,
   caller: Caller,
 ): Promise<boolean> {
-  if (!caller.confirm) return false;
+  const { confirm, signal } = caller;
+  if (!confirm || signal?.aborted) return false;
   const confirmation: Confirmation = {
     id: randomUUID(),
     actor,
@@ -192,11 +193,15 @@ async function ask(
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), confirmationMs);
-    caller.signal?.addEventListener('abort', () => resolve(false), { signal: answered.signal });
+    signal?.addEventListener('abort', () => resolve(false), { signal: answered.signal });
   });
   try {
-    const answer = await Promise.race([caller.confirm(confirmation), expiry]);
-    return answer === true && options.clock.now() < confirmation.expiresAt;
+    const answer = await Promise.race([confirm(confirmation), expiry]);
+    return answer === true && !signal?.aborted && options.clock.now() < confirmation.expiresAt;
+  } catch (error) {
+    // Whoever cannot be asked has not said yes.
+    options.logger.warn({ error: String(error), action: tool.name }, 'nobody could be asked to confirm');
+    return false;
   } finally {
     clearTimeout(timer);
     answered.abort();

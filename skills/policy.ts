@@ -3,7 +3,7 @@
 // A rule is a tool (`promote`) or a tool and a pattern for its subject (`run:npm *`). Patterns are asked before
 // the bare tool, and among patterns deny wins over ask, and ask over allow. An allowing pattern never stretches
 // over shell operators: `run:npm *` does not allow `npm test; rm -rf ~`. A denying one does, and is also held
-// against each part of a compound command.
+// against each part of a compound command, with tabs and runs of spaces read as one space.
 
 import type { Decision } from './tool.ts';
 
@@ -45,7 +45,9 @@ function speaksOf(pattern: string, subject: string, decision: Decision): boolean
     return matchesWildcard(pattern, whole) && (!shellOperators.test(whole) || pattern === whole);
   }
   const parts = whole.split(/[;&|\n\r()`]+/).map((part) => part.trim());
-  return [whole, ...parts].some((text) => text !== '' && matchesWildcard(pattern, text));
+  return [whole, ...parts.filter((part) => part !== '')].some(
+    (text) => matchesWildcard(pattern, text) || matchesWildcard(pattern, text.replace(/\s+/g, ' ')),
+  );
 }
 
 /** `*` stands for any run of characters. Two indexes and no backtracking beyond the last star: linear in practice. */

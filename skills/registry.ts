@@ -23,7 +23,7 @@ export interface Catalogue {
 }
 
 /** The names of the folders that hold a skill, sorted. */
-export function skillFolders(skillsFolder: string): string[] {
+function skillFolders(skillsFolder: string): string[] {
   return readdirSync(skillsFolder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .filter((entry) => readdirSync(join(skillsFolder, entry.name)).includes('index.ts'))
@@ -74,8 +74,17 @@ export function createCatalogue(
 
 function asSkill(candidate: unknown): AnySkill {
   const skill = candidate as Partial<AnySkill> | undefined;
-  if (typeof skill?.name !== 'string' || typeof skill.open !== 'function' || !Array.isArray(skill.tools)) {
-    throw new Error('its index.ts has no default export that is a skill (name, tools, open)');
+  const isSkill =
+    typeof skill?.name === 'string' &&
+    typeof skill.prefix === 'string' &&
+    typeof skill.allowedInStaging === 'boolean' &&
+    typeof skill.open === 'function' &&
+    Array.isArray(skill.migrations) &&
+    Array.isArray(skill.tools);
+  if (!isSkill) {
+    throw new Error(
+      'its index.ts has no default export that is a skill (name, prefix, allowedInStaging, migrations, tools, open)',
+    );
   }
   return skill as AnySkill;
 }

@@ -1,7 +1,7 @@
 // config.json, bot_config.yaml and .env become one typed object. Everything that is wrong is said at once, with
 // file, key, value and what is allowed; no file is ever changed here.
 
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { Failure } from '../skills/tool.ts';
@@ -11,8 +11,6 @@ import { type RawFile, readBotConfigYaml, readConfigJson } from './config/files.
 import { configJsonSchema, configSchema, type ParsedConfig } from './config/schema.ts';
 import { canonicalSpelling } from './config/spelling.ts';
 
-export type { Environment } from './config/environment.ts';
-export { loadEnvironment } from './config/environment.ts';
 export { didYouMean } from './config/explain.ts';
 
 /** Everything that the owner of an instance decides. */
@@ -21,12 +19,15 @@ export type Config = Omit<ParsedConfig, '$schema'> & { readonly environment: Env
 /** The files that make a folder an instance. */
 const instanceFiles = ['config.json', 'bot_config.yaml'];
 
+/** No key of any schema is nearly as deep; YAML can make objects that contain themselves. */
+const deepestKey = 12;
+
 /** The instance that is meant: the folder that was named, or the nearest one at or above the current folder. */
 export function findRoot(named: string | undefined, currentFolder: string): string {
   if (named !== undefined) {
     const root = resolve(currentFolder, named);
     if (isInstance(root)) return root;
-    const missing = statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true;
+    const missing = look(root)?.isDirectory() !== true;
     throw new Failure(
       'unknown_root',
       missing ? `There is no folder ${root}.` : `${root} is not an instance: it holds no config.json.`,
@@ -61,8 +62,8 @@ const yamlSchema = configSchema.pick({ bots: true, globalSettings: true });
 
 function parseConfig(root: string): Omit<ParsedConfig, '$schema'> {
   const problems: string[] = [];
-  const json = canonicalSpelling('config.json', readConfigJson(root) ?? {}, problems);
-  const yaml = canonicalSpelling('bot_config.yaml', readBotConfigYaml(root) ?? {}, problems);
+  const json = read('config.json', readConfigJson(root), problems);
+  const yaml = read('bot_config.yaml', readBotConfigYaml(root), problems);
 
   check('config.json', json, configSchema, (path) => path, problems);
   check(
@@ -86,6 +87,20 @@ function parseConfig(root: string): Omit<ParsedConfig, '$schema'> {
   }
   const { $schema, ...config } = configSchema.parse(merged);
   return config;
+}
+
+/** `__proto__` is said here, because assignments and zod's records would pass over it in silence. */
+function read(file: string, raw: RawFile, problems: string[]): Record<string, unknown> {
+  const refused = prototypeKeys(raw).map((path) => `${file}: ${path}: this name cannot be used.`);
+  problems.push(...refused);
+  return refused.length > 0 ? {} : canonicalSpelling(file, raw ?? {}, problems);
+}
+
+function prototypeKeys(value: unknown, path: readonly string[] = []): string[] {
+  if (typeof value !== 'object' || value === null || path.length > deepestKey) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === '__proto__' ? [[...path, key].join('.')] : prototypeKeys(inner, [...path, key]),
+  );
 }
 
 function check(
@@ -115,5 +130,14 @@ function merge(key: 'bots' | 'globalSettings', json: RawFile, yaml: RawFile, pro
 }
 
 function isInstance(folder: string): boolean {
-  return instanceFiles.some((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile());
+  return instanceFiles.some((name) => look(join(folder, name))?.isFile());
+}
+
+/** A name that cannot exist, a file in place of a folder, a folder that is closed to this user: nothing is seen. */
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }

@@ -15,7 +15,7 @@ import { Failure, type Migration } from '../skills/tool.ts';
 const keptBackups = 5;
 
 /** Where the database of an instance is. */
-export function databasePath(root: string): string {
+function databasePath(root: string): string {
   return join(root, 'memory', 'understudy.db');
 }
 

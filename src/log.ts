@@ -16,13 +16,16 @@ const levels: Readonly<Record<number, string>> = {
 
 /** A logger that writes `12:04:05 INFO what happened key=value`. */
 export function createLogger(write: (line: string) => void = (line) => writeSync(1, line)): Logger {
-  return pino({ level: 'info', base: null }, { write: (json: string) => write(humanLine(json)) });
+  return pino(
+    { level: 'info', base: null, nestedKey: 'fields' },
+    { write: (json: string) => write(humanLine(json)) },
+  );
 }
 
 function humanLine(json: string): string {
-  const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const { level, time, msg, fields } = JSON.parse(json) as Record<string, unknown>;
   const clock = new Date(Number(time)).toISOString().slice(11, 19);
-  const details = Object.entries(fields).map(
+  const details = Object.entries(fields ?? {}).map(
     ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
   return `${clock} ${levels[Number(level)] ?? level} ${msg}${details.join('')}\n`;

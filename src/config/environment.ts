@@ -46,7 +46,10 @@ export function loadEnvironment(root: string, own: NodeJS.ProcessEnv): Environme
     const value = (own[name]?.trim() || file[name]?.trim()) ?? '';
     if (value !== '') merged[name] = value;
   }
-  if (own.BOT_ROLE?.trim() === 'staging' || file.BOT_ROLE?.trim() === 'staging') merged.BOT_ROLE = 'staging';
+  const roles = [own.BOT_ROLE, file.BOT_ROLE].flatMap((role) => role?.trim() || []);
+  // Not merely "the first that is set": a mistyped `Staging` in .env must not be outvoted into live.
+  const role = roles.find((name) => name === 'staging') ?? roles.find((name) => name !== 'live');
+  if (role !== undefined) merged.BOT_ROLE = role;
   const parsed = environmentSchema.safeParse(merged);
   if (!parsed.success) throw invalid(parsed.error);
   const values = parsed.data;

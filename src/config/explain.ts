@@ -78,6 +78,7 @@ export function allowed(schema: JsonSchema | undefined, issue?: z.core.$ZodIssue
         : `from ${schema.minimum ?? 0}`;
     return `${kind} ${least}${schema.maximum === undefined ? '' : ` to ${schema.maximum}`}`;
   }
+  if (schema?.format === 'uri') return 'an address that starts with http:// or https://';
   if (schema?.type === 'boolean') return 'true or false';
   if (schema?.type === 'array') return `a list of ${allowed(schema.items)}`;
   if (schema?.type === 'object')
@@ -110,6 +111,15 @@ function valueAt(raw: unknown, path: readonly string[]): unknown {
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = asText(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** YAML can make objects that contain themselves, and JSON lists a million deep: both have no text. */
+function asText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return Array.isArray(value) ? 'this list' : 'this object';
+  }
 }

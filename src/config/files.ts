@@ -17,7 +17,7 @@ export function readConfigJson(root: string): RawFile {
     return asObject('config.json', JSON.parse(text));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw syntaxFailure('config.json', text, jsonErrorOffset(text, error.message), describeJsonError(error));
+    throw syntaxFailure('config.json', text, jsonErrorOffset(text), describeJsonError(error));
   }
 }
 
@@ -29,7 +29,18 @@ export function readBotConfigYaml(root: string): RawFile {
   const document: Document = parseDocument(spaced, { lineCounter: new LineCounter(), prettyErrors: false });
   const error = document.errors[0];
   if (error) throw syntaxFailure('bot_config.yaml', spaced, error.pos[0], error.message);
-  return asObject('bot_config.yaml', document.toJS({ maxAliasCount: 100 }) ?? {});
+  try {
+    return asObject('bot_config.yaml', document.toJS({ maxAliasCount: 100 }) ?? {});
+  } catch (cause) {
+    // An alias without its anchor, or anchors that multiply into a file too large for memory.
+    if (!(cause instanceof ReferenceError)) throw cause;
+    throw new Failure(
+      'config_invalid',
+      `bot_config.yaml: ${cause.message}.`,
+      'Write the values out instead of using anchors (&) and aliases (*); nothing was changed.',
+      { cause },
+    );
+  }
 }
 
 function readText(root: string, name: string): string | undefined {
@@ -62,7 +73,7 @@ function syntaxFailure(name: string, text: string, offset: number, what: string)
   const before = text.slice(0, offset).split('\n');
   const line = before.length;
   const column = (before.at(-1) ?? '').length + 1;
-  const shown = (text.split('\n')[line - 1] ?? '').slice(0, 100);
+  const shown = (text.split(/\r?\n/)[line - 1] ?? '').slice(0, 100);
   return new Failure(
     'config_invalid',
     `${name}, line ${line}, column ${column}: ${what}\n  ${shown}\n  ${' '.repeat(Math.min(column, 100) - 1)}^`,
@@ -72,22 +83,34 @@ function syntaxFailure(name: string, text: string, offset: number, what: string)
 
 function describeJsonError(error: SyntaxError): string {
   return error.message
-    .replace(/ in JSON at position \d+.*$/s, '')
+    .replace(/( in JSON)? at position \d+.*$/s, '')
     .replace(/, (\.\.\.)?".*$/s, '')
     .replace(/^Unexpected end of JSON input$/, 'the file ends too early: a bracket or a quote is not closed');
 }
 
-/** Where JSON.parse stopped. Not every version of Node says so; then it is where the YAML reader stops. */
-function jsonErrorOffset(text: string, message: string): number {
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (position !== undefined) return Number(position);
-  if (/end of JSON input/.test(message)) return text.trimEnd().length;
-  const token = /Unexpected token '?(.)/u.exec(message)?.[1];
-  const snippet = /\.{3}"(.+?)"(\.{3})? is not valid JSON$/s.exec(message)?.[1];
-  if (snippet && token) {
-    const start = text.indexOf(snippet);
-    const inside = snippet.indexOf(token, Math.max(0, Math.min(10, snippet.length - 1)));
-    if (start >= 0) return start + Math.max(0, inside);
+/**
+ * Where the text stops being the beginning of any JSON. Node's own messages name the place in some cases only, so
+ * it is searched for: every beginning of the text up to there can still be completed, and none beyond it can.
+ */
+function jsonErrorOffset(text: string): number {
+  let completable = 0;
+  let broken = text.length + 1;
+  while (broken - completable > 1) {
+    const middle = (completable + broken) >> 1;
+    if (canBeCompleted(text.slice(0, middle))) completable = middle;
+    else broken = middle;
   }
-  return token ? Math.max(0, text.indexOf(token)) : 0;
+  return completable === text.length ? text.trimEnd().length : completable;
+}
+
+function canBeCompleted(beginning: string): boolean {
+  try {
+    JSON.parse(beginning);
+    return true;
+  } catch (error) {
+    const { message } = error as SyntaxError;
+    const position = /at position (\d+)/.exec(message)?.[1];
+    if (/end of JSON input|Unterminated string/.test(message)) return true;
+    return position !== undefined && Number(position) >= beginning.length;
+  }
 }

@@ -97,5 +97,6 @@ export interface JsonSchema {
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
   readonly pattern?: string;
+  readonly format?: string;
   readonly required?: readonly string[];
 }

@@ -8,6 +8,8 @@ type Plain = Record<string, unknown>;
 /** The same object with canonical keys; a key given in both spellings is a problem. */
 export function canonicalSpelling(file: string, raw: Plain, problems: string[]): Plain {
   const result = rename(file, '', raw, ['bots', 'globalSettings'], problems);
+  // In YAML a heading with nothing below it is null, and means nothing.
+  for (const key of ['bots', 'globalSettings']) if (result[key] === null) result[key] = {};
   if (isPlain(result.globalSettings)) {
     const { globalSettings } = result;
     result.globalSettings = rename(
@@ -18,7 +20,6 @@ export function canonicalSpelling(file: string, raw: Plain, problems: string[]):
       problems,
     );
   }
-  if (result.bots === null) result.bots = {};
   if (isPlain(result.bots)) {
     result.bots = Object.fromEntries(
       Object.entries(result.bots).map(([name, bot]) => [

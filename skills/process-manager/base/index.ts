@@ -1,1 +1,1 @@
-export { isAlive, type ProcessIdentity } from './identity.ts';
+export { isAlive, type ProcessIdentity, startOf } from './identity.ts';

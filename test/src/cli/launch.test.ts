@@ -1,0 +1,129 @@
+// The command line as an installed program: copies of this project's code that are changed, broken or incomplete.
+
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { codeRoot, makeInstance, understudy } from '../../support/instance.ts';
+
+/** A copy of the code whose packages are links to this project's, so that its cache is its own. */
+function copyCode({ withPackages = true } = {}): string {
+  const copy = makeInstance();
+  for (const name of ['src', 'skills', 'package.json', 'tsconfig.json']) {
+    cpSync(join(codeRoot, name), join(copy, name), { recursive: true });
+  }
+  if (withPackages) {
+    mkdirSync(join(copy, 'node_modules'));
+    for (const name of readdirSync(join(codeRoot, 'node_modules'))) {
+      if (name === '.cache') continue;
+      symlinkSync(join(codeRoot, 'node_modules', name), join(copy, 'node_modules', name));
+    }
+  }
+  return copy;
+}
+
+function edit(file: string, from: string, to: string): void {
+  const text = readFileSync(file, 'utf8');
+  if (!text.includes(from)) throw new Error(`${file} does not hold: ${from}`);
+  writeFileSync(file, text.replace(from, to));
+}
+
+const listTool = 'skills/process-manager/tools/list.ts';
+
+describe('the bundle', () => {
+  it('is made on the first run, used afterwards, and made anew when a source changes', async () => {
+    const code = copyCode();
+    const root = makeInstance();
+    const run = () => understudy(['--root', root, 'list'], { code });
+    expect((await run()).stdout).toContain('Nothing runs');
+    const cache = join(code, 'node_modules/.cache/understudy');
+    const bundles = () => readdirSync(cache).filter((name) => name.endsWith('.mjs'));
+    expect(bundles()).toHaveLength(1);
+    const [first = ''] = bundles();
+    edit(join(cache, first), 'Nothing runs', 'The bundle says: nothing runs');
+    expect((await run()).stdout).toContain('The bundle says');
+    edit(join(code, listTool), 'Nothing runs', 'Edited: nothing runs');
+    expect((await run()).stdout).toContain('Edited');
+    expect(bundles()).toHaveLength(2);
+  });
+
+  it('notices a skill that was added, and keeps few bundles', async () => {
+    const code = copyCode();
+    const root = makeInstance();
+    const greet = (name: string) => `
+      import { z } from 'zod';
+      import { defineTool } from '../dispatch.ts';
+      const tool = defineTool({
+        name: '${name}', title: 'Greet', description: 'Greets.', input: z.strictObject({}),
+        output: z.object({ text: z.string() }), permission: 'read',
+        annotations: { readOnly: true, destructive: false, idempotent: true },
+        handler: async () => ({ text: 'hello' }),
+      });
+      export default { name: '${name}', description: '', prefix: '${name}', allowedInStaging: true,
+        migrations: [], tools: [tool], open: () => undefined };`;
+    for (const name of ['one', 'two', 'three', 'four']) {
+      mkdirSync(join(code, 'skills', name));
+      writeFileSync(join(code, 'skills', name, 'index.ts'), greet(name));
+      expect((await understudy(['--root', root, '--json', name], { code })).stdout).toBe(
+        '{"text":"hello"}\n',
+      );
+    }
+    const kept = readdirSync(join(code, 'node_modules/.cache/understudy')).filter((name) =>
+      name.endsWith('.mjs'),
+    );
+    expect(kept).toHaveLength(3);
+  });
+
+  it('may be torn or missing: the command works all the same', async () => {
+    const code = copyCode();
+    const root = makeInstance();
+    const run = () => understudy(['--root', root, '--json', 'list'], { code });
+    await run();
+    const cache = join(code, 'node_modules/.cache/understudy');
+    writeFileSync(join(cache, 'current.json'), '{"sources": [');
+    expect((await run()).stdout).toBe('{"processes":[]}\n');
+    for (const name of readdirSync(cache)) if (name.endsWith('.mjs')) rmSync(join(cache, name));
+    expect((await run()).stdout).toBe('{"processes":[]}\n');
+  });
+});
+
+describe('broken code', () => {
+  it('in one skill leaves the others at work, and doctor names it', async () => {
+    const code = copyCode();
+    mkdirSync(join(code, 'skills/half-written'));
+    writeFileSync(join(code, 'skills/half-written/index.ts'), 'export default {{{');
+    const root = makeInstance();
+    expect((await understudy(['--root', root, '--json', 'list'], { code })).stdout).toBe(
+      '{"processes":[]}\n',
+    );
+    const doctor = await understudy(['--root', root, 'doctor'], { code });
+    expect(doctor.exitCode).toBe(1);
+    expect(doctor.stdout).toContain('skills/half-written does not load');
+  });
+
+  it('in the middle of everything is said in one sentence', async () => {
+    const code = copyCode();
+    edit(join(code, 'src/config.ts'), 'export function', 'export funktion');
+    const { exitCode, stderr } = await understudy(['--root', makeInstance(), 'list'], { code });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^The code of Understudy does not load: .*\n-> .*\n$/);
+  });
+
+  it('without its packages says how to install them', async () => {
+    const code = copyCode({ withPackages: false });
+    const { exitCode, stdout } = await understudy(['--json', 'list'], { code });
+    expect(exitCode).toBe(1);
+    const { error } = JSON.parse(stdout) as { error: { code: string; hint: string } };
+    expect(error.code).toBe('not_installed');
+    expect(error.hint).toContain('npm ci');
+    expect(existsSync(join(code, 'node_modules'))).toBe(false);
+  });
+});
