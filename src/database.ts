@@ -5,7 +5,7 @@
 // what the newer one left. The rare one that does not is marked `breaking` and raises `user_version`: older code
 // then refuses the file.
 
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type DatabaseConstructor from 'better-sqlite3';
@@ -136,8 +136,9 @@ function describe(error: unknown, path: string): unknown {
     );
   }
   if (/^(SQLITE_(CANTOPEN|READONLY|PERM|IOERR|AUTH)|EACCES|EROFS|EEXIST|ENOTDIR|EPERM)/.test(code)) {
-    const folder = dirname(path);
-    const isFile = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false;
+    // The folder that was to be made: of the database itself, or of its backups.
+    const folder = (error as NodeJS.ErrnoException).path ?? dirname(path);
+    const isFile = code === 'EEXIST' || code === 'ENOTDIR';
     return failure(
       'database_unreadable',
       `${path} cannot be opened (${isFile ? `${folder} is not a folder` : firstLine(error)}).`,

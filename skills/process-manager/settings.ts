@@ -54,10 +54,13 @@ const liveSchema = z
       .default(30)
       .describe('and then stay up for this long before it counts as good (seconds)'),
   })
-  .refine((live) => (live.ready.uptimeSeconds ?? 0) < live.readySeconds, {
-    path: ['readySeconds'],
-    message: 'must be longer than ready.uptimeSeconds, or no release could ever be ready in time',
-  })
+  .refine(
+    ({ ready, readySeconds }) => ready.uptimeSeconds === undefined || ready.uptimeSeconds < readySeconds,
+    {
+      path: ['readySeconds'],
+      message: 'must be longer than ready.uptimeSeconds, or no release could ever be ready in time',
+    },
+  )
   .describe('The live bot, as the watchdog runs it');
 
 const restart = z

@@ -31,9 +31,12 @@ describe('an allowing pattern', () => {
     expect(decideRun({ 'run:*': 'allow' }, command)).toBe('ask');
   });
 
-  it.each(['npmx test', 'npm', 'xnpm test', 'echo npm test', 'NPM test', ''])('does not cover %j', (command) => {
-    expect(decideRun({ 'run:npm *': 'allow' }, command)).toBe('ask');
-  });
+  it.each(['npmx test', 'npm', 'xnpm test', 'echo npm test', 'NPM test', ''])(
+    'does not cover %j',
+    (command) => {
+      expect(decideRun({ 'run:npm *': 'allow' }, command)).toBe('ask');
+    },
+  );
 
   it('covers what it says, blanks around it aside', () => {
     expect(decideRun({ 'run:npm *': 'allow' }, 'npm test')).toBe('allow');
@@ -115,7 +118,14 @@ describe('precedence', () => {
 
 describe('unknownTools', () => {
   it('names the rules that protect nothing, patterns too', () => {
-    const rules = { prommote: 'deny', 'rnu:npm *': 'allow', run: 'ask', 'run:a:b': 'deny', '': 'deny', ':x': 'deny' };
+    const rules = {
+      prommote: 'deny',
+      'rnu:npm *': 'allow',
+      run: 'ask',
+      'run:a:b': 'deny',
+      '': 'deny',
+      ':x': 'deny',
+    };
     expect(unknownTools(rules as PolicyRules, new Set(['run', 'promote']))).toEqual([
       'prommote',
       'rnu:npm *',
@@ -133,7 +143,8 @@ describe('matchesWildcard', () => {
   /** The same by definition: a star eats any number of characters. Exponential, and plainly right. */
   const reference = (pattern: string, text: string): boolean => {
     if (pattern === '') return text === '';
-    if (pattern[0] !== '*') return pattern[0] === text[0] && text !== '' && reference(pattern.slice(1), text.slice(1));
+    if (pattern[0] !== '*')
+      return pattern[0] === text[0] && text !== '' && reference(pattern.slice(1), text.slice(1));
     return reference(pattern.slice(1), text) || (text !== '' && reference(pattern, text.slice(1)));
   };
   const word = (letters: readonly string[]) =>
@@ -150,11 +161,15 @@ describe('matchesWildcard', () => {
 
   it('matches every text that is made by filling in the stars', () => {
     fc.assert(
-      fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 5 }), fc.array(fc.string()), (parts, fill) => {
-        const literal = parts.map((part) => part.replaceAll('*', '-'));
-        const text = literal.reduce((made, part, index) => made + (fill[index] ?? '') + part);
-        expect(matchesWildcard(literal.join('*'), text)).toBe(true);
-      }),
+      fc.property(
+        fc.array(fc.string(), { minLength: 1, maxLength: 5 }),
+        fc.array(fc.string()),
+        (parts, fill) => {
+          const literal = parts.map((part) => part.replaceAll('*', '-'));
+          const text = literal.reduce((made, part, index) => made + (fill[index] ?? '') + part);
+          expect(matchesWildcard(literal.join('*'), text)).toBe(true);
+        },
+      ),
     );
   });
 

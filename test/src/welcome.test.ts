@@ -1,0 +1,39 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { openInstance } from '../../src/instance.ts';
+import { welcome } from '../../src/welcome.ts';
+import { makeInstance } from '../support/instance.ts';
+import { makeLogger, makeSkill, makeTool } from '../support/skill.ts';
+
+describe('welcome', () => {
+  it('says what is off and what to set, when nothing is set', () => {
+    const text = greet({});
+    expect(text).toMatch(/Discord +off: set DISCORD_TOKEN/);
+    expect(text).toMatch(/Language model +off: set ANTHROPIC_API_KEY or OPENAI_API_KEY/);
+    expect(text).toMatch(/Command line +on: npx understudy VERB \(look, act\)/);
+    expect(text).toContain('the live bot');
+  });
+
+  it('never shows a secret that is set', () => {
+    const text = greet({ DISCORD_TOKEN: 'very-secret-token', OPENAI_API_KEY: 'sk-very-secret' });
+    expect(text).not.toContain('very-secret');
+    expect(text).not.toMatch(/(Discord|Language model) +off/);
+  });
+
+  it('says that a staging bot manages nothing', () => {
+    const text = greet({ BOT_ROLE: 'staging' });
+    expect(text).toContain('the staging bot');
+    expect(text).toMatch(/Command line +off/);
+    expect(text).not.toContain('look, act');
+  });
+
+  function greet(environment: NodeJS.ProcessEnv): string {
+    const instance = openInstance({
+      root: makeInstance(),
+      loaded: { skills: [makeSkill([makeTool('look', 'read'), makeTool('act', 'operate')])], failures: [] },
+      environment,
+      logger: makeLogger(),
+    });
+    onTestFinished(() => instance.close());
+    return welcome(instance);
+  }
+});
