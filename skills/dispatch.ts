@@ -2,14 +2,14 @@
 // `createDispatcher` opens it, always in the same order: role guard, right of the actor, policy, validation,
 // history row, handler, outcome. No surface can go round it, because there is nothing else to call.
 
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { ask } from './confirm.ts';
 import { decide, type PolicyRules } from './policy.ts';
 import {
   type Actor,
   type Caller,
   type Clock,
-  type Confirmation,
+  type Decision,
   type Dispatcher,
   Failure,
   type History,
@@ -20,7 +20,6 @@ import {
   type ToolSpec,
 } from './tool.ts';
 
-const confirmationMs = 120_000;
 const detailLength = 2_000;
 
 type Handler = (context: ToolContext<unknown>, input: unknown) => Promise<unknown>;
@@ -30,10 +29,11 @@ const handlers = new WeakMap<Tool, Handler>();
 export function defineTool<Engine, Input extends z.ZodObject, Output extends z.ZodObject>(
   spec: ToolSpec<Engine, Input, Output>,
 ): Tool {
-  const { handler, decide: decision, subject, isFailure: failed, ...description } = spec;
+  const { handler, decide: decision, isPreview, subject, isFailure: failed, ...description } = spec;
   const tool = Object.freeze({
     ...description,
     decide: decision ?? (() => 'allow'),
+    isPreview: isPreview ?? (() => false),
     subject: subject ?? (() => ''),
     isFailure: failed ?? (() => false),
   }) as unknown as Tool;
@@ -57,6 +57,14 @@ export interface DispatcherOptions {
   readonly history: History;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Hides secrets in whatever leaves the machine. */
+  mask(text: string): string;
+}
+
+/** A call that may run: its validated input, and what the policy said of it. */
+interface Admitted {
+  readonly input: Record<string, unknown>;
+  readonly decision: Decision;
 }
 
 /** Makes the dispatcher of one instance. Only the wiring (src/instance.ts) calls this. */
@@ -72,17 +80,19 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         );
       }
       const parsed = entry.tool.input.safeParse(input ?? {});
+      // A terminal stays on this machine; everything else goes to Discord, a model, another agent or a browser.
+      const leaves = actor.surface !== 'cli' && actor.surface !== 'system';
       const row = openRow(options, actor, entry.tool, parsed.success ? parsed.data : undefined);
       try {
-        const accepted = await admit(options, actor, entry, parsed, caller);
+        const admitted = await admit(options, actor, entry, parsed, caller);
         row.beforeAct();
-        const output = await run(options, actor, entry, accepted, caller);
+        const output = await run(options, actor, entry, admitted, caller);
         row.close(entry.tool.isFailure(output) ? 'failed' : 'ok', '');
-        return output;
+        return leaves ? (maskDeep(options.mask, output) as typeof output) : output;
       } catch (error) {
         const failure = isFailure(error) ? error : fault(options.logger, entry.tool.name, error);
         row.close(refusals.has(failure.code) ? 'refused' : 'failed', `${failure.code}: ${failure.message}`);
-        throw failure;
+        throw leaves ? maskFailure(options.mask, failure) : failure;
       }
     },
   };
@@ -96,14 +106,14 @@ const refusals = new Set([
   'invalid_input',
 ]);
 
-/** Everything that can stop a call before its handler; returns the validated input. */
+/** Everything that can stop a call before its handler. */
 async function admit(
   options: DispatcherOptions,
   actor: Actor,
   { tool, skill }: CatalogueEntry,
   parsed: z.ZodSafeParseResult<Record<string, unknown>>,
   caller: Caller,
-): Promise<Record<string, unknown>> {
+): Promise<Admitted> {
   if (options.role === 'staging' && !skill.allowedInStaging) {
     throw new Failure(
       'staging_role',
@@ -125,7 +135,8 @@ async function admit(
     parsed.success ? tool.subject(parsed.data) : '',
     parsed.success ? tool.decide(parsed.data) : 'allow',
   );
-  if (decision === 'deny') {
+  const isPreview = parsed.success && tool.isPreview(parsed.data);
+  if (decision === 'deny' && !isPreview) {
     throw new Failure(
       'denied_by_policy',
       `The owner's policy denies '${tool.name}'.`,
@@ -134,9 +145,9 @@ async function admit(
   }
   if (!parsed.success) throw invalidInput(tool, parsed.error);
   // At the command line the typed command is its own confirmation.
-  if (decision === 'ask' && actor.surface !== 'cli') {
+  if (decision === 'ask' && actor.surface !== 'cli' && !isPreview) {
     const question = `Run ${tool.name}${subjectOf(tool, parsed.data)}?`;
-    if (!(await ask(options, actor, tool, parsed.data, question, caller))) {
+    if (!(await ask(options, caller, { actor, tool, input: parsed.data, question }))) {
       throw new Failure(
         'not_confirmed',
         `'${tool.name}' needs a confirmation, and there was none.`,
@@ -144,14 +155,14 @@ async function admit(
       );
     }
   }
-  return parsed.data;
+  return { input: parsed.data, decision };
 }
 
 async function run(
   options: DispatcherOptions,
   actor: Actor,
   entry: CatalogueEntry,
-  input: Record<string, unknown>,
+  { input, decision }: Admitted,
   caller: Caller,
 ): Promise<Record<string, unknown>> {
   const { tool } = entry;
@@ -160,52 +171,15 @@ async function run(
   const context: ToolContext<unknown> = {
     actor,
     engine: entry.engine(),
+    decision,
     logger: options.logger,
     clock: options.clock,
     signal: caller.signal ?? new AbortController().signal,
-    confirm: (question) => ask(options, actor, tool, input, question, caller),
+    confirm: (question) => ask(options, caller, { actor, tool, input, question }),
     notify: (message) => caller.notify?.(message),
     progress: (step) => caller.progress?.(step),
   };
   return tool.output.parse(await handler(context, input));
-}
-
-/** Single use, bound to the actor and this very input, and a denial once it has expired. */
-async function ask(
-  options: DispatcherOptions,
-  actor: Actor,
-  tool: Tool,
-  input: unknown,
-  question: string,
-  caller: Caller,
-): Promise<boolean> {
-  const { confirm, signal } = caller;
-  if (!confirm || signal?.aborted) return false;
-  const confirmation: Confirmation = {
-    id: randomUUID(),
-    actor,
-    tool: tool.name,
-    input: structuredClone(input),
-    question,
-    expiresAt: options.clock.now() + confirmationMs,
-  };
-  const answered = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const expiry = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), confirmationMs);
-    signal?.addEventListener('abort', () => resolve(false), { signal: answered.signal });
-  });
-  try {
-    const answer = await Promise.race([confirm(confirmation), expiry]);
-    return answer === true && !signal?.aborted && options.clock.now() < confirmation.expiresAt;
-  } catch (error) {
-    // Whoever cannot be asked has not said yes.
-    options.logger.warn({ error: String(error), action: tool.name }, 'nobody could be asked to confirm');
-    return false;
-  } finally {
-    clearTimeout(timer);
-    answered.abort();
-  }
 }
 
 /**
@@ -217,8 +191,8 @@ function openRow(options: DispatcherOptions, actor: Actor, tool: Tool, input: un
   const isRead = tool.permission === 'read';
   const entry = {
     actor: actor.id,
-    action: tool.name,
-    subject: input === undefined ? '' : tool.subject(input).slice(0, detailLength),
+    action: tool.recordedAs ?? tool.name,
+    subject: input === undefined ? '' : safeSubject(tool, input).slice(0, detailLength),
     isRead,
   };
   let id: number | undefined;
@@ -240,6 +214,29 @@ function openRow(options: DispatcherOptions, actor: Actor, tool: Tool, input: un
       });
     },
   };
+}
+
+function maskFailure(mask: (text: string) => string, failure: Failure): Failure {
+  const [message, hint] = [mask(failure.message), mask(failure.hint)];
+  if (message === failure.message && hint === failure.hint) return failure;
+  return new Failure(failure.code, message, hint, { cause: failure.cause });
+}
+
+/** The same value with every text in it masked, keys left as they are. */
+function maskDeep(mask: (text: string) => string, value: unknown): unknown {
+  if (typeof value === 'string') return mask(value);
+  if (Array.isArray(value)) return value.map((item) => maskDeep(mask, item));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, maskDeep(mask, item)]));
+}
+
+/** A tool that cannot say what a call is about must not keep the call out of the history. */
+function safeSubject(tool: Tool, input: unknown): string {
+  try {
+    return tool.subject(input);
+  } catch {
+    return '';
+  }
 }
 
 function subjectOf(tool: Tool, input: unknown): string {

@@ -19,6 +19,10 @@ export interface LoadedSkills {
 /** The tools of all skills by name, alias and LLM name. */
 export interface Catalogue {
   readonly entries: readonly CatalogueEntry[];
+  /** Every skill, and its engine, which is opened on the first call. */
+  readonly skills: readonly { readonly skill: AnySkill; engine(): unknown }[];
+  /** Tools that were left out because another skill had their name first. */
+  readonly conflicts: readonly { readonly name: string; readonly reason: string }[];
   find(name: string): CatalogueEntry | undefined;
 }
 
@@ -53,6 +57,8 @@ export function createCatalogue(
   hostFor: (skill: AnySkill) => Host<never>,
 ): Catalogue {
   const entries: CatalogueEntry[] = [];
+  const opening: { skill: AnySkill; engine(): unknown }[] = [];
+  const conflicts: { name: string; reason: string }[] = [];
   const byName = new Map<string, CatalogueEntry>();
   for (const skill of skills) {
     let opened: { engine: unknown } | undefined;
@@ -60,16 +66,20 @@ export function createCatalogue(
       opened ??= { engine: skill.open(hostFor(skill)) };
       return opened.engine;
     };
+    opening.push({ skill, engine });
     for (const tool of skill.tools) {
       const entry: CatalogueEntry = { tool, skill, engine };
-      entries.push(entry);
-      for (const name of [tool.name, ...(tool.aliases ?? []), `${skill.prefix}_${tool.name}`]) {
-        if (byName.has(name)) throw new Error(`two tools are named '${name}', one of them in ${skill.name}`);
-        byName.set(name, entry);
+      const names = [tool.name, ...(tool.aliases ?? []), `${skill.prefix}_${tool.name}`];
+      const taken = names.find((name) => byName.has(name));
+      if (taken !== undefined) {
+        conflicts.push({ name: skill.name, reason: `its tool '${taken}' has the name of another skill's` });
+        continue;
       }
+      entries.push(entry);
+      for (const name of names) byName.set(name, entry);
     }
   }
-  return { entries, find: (name) => byName.get(name) };
+  return { entries, skills: opening, conflicts, find: (name) => byName.get(name) };
 }
 
 function asSkill(candidate: unknown): AnySkill {

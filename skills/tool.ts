@@ -62,6 +62,8 @@ export interface ToolContext<Engine> {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly engine: Engine;
+  /** What the owner's policy says of this call: `allow`, or `ask` where the person was asked or need not be. */
+  readonly decision: Decision;
   /** Aborted when the caller no longer waits. */
   readonly signal: AbortSignal;
   /** Asks the person; false when they refuse, do not answer in time, or cannot be asked. */
@@ -114,6 +116,10 @@ export interface ToolSpec<Engine, Input extends z.ZodObject, Output extends z.Zo
   readonly worksWhenBroken?: boolean;
   /** What the policy says when the owner's says nothing. */
   readonly decide?: (input: z.infer<Input>) => Decision;
+  /** True of a call that only shows what would happen: nobody is asked to confirm it. */
+  readonly isPreview?: (input: z.infer<Input>) => boolean;
+  /** The action in the history, where the name says something else there. */
+  readonly recordedAs?: string;
   /** What the call is about, for history and for policy patterns: `run:npm *` matches the command. */
   readonly subject?: (input: z.infer<Input>) => string;
   readonly present?: (output: z.infer<Output>) => View;
@@ -124,9 +130,13 @@ export interface ToolSpec<Engine, Input extends z.ZodObject, Output extends z.Zo
 
 /** A tool as everybody else sees it: all of the description, and no way to call the handler. */
 export type Tool = Readonly<
-  Omit<ToolSpec<never, z.ZodObject, z.ZodObject>, 'handler' | 'decide' | 'subject' | 'present' | 'isFailure'>
+  Omit<
+    ToolSpec<never, z.ZodObject, z.ZodObject>,
+    'handler' | 'decide' | 'isPreview' | 'subject' | 'present' | 'isFailure'
+  >
 > & {
   readonly decide: (input: unknown) => Decision;
+  readonly isPreview: (input: unknown) => boolean;
   readonly subject: (input: unknown) => string;
   readonly present?: (output: unknown) => View;
   readonly isFailure: (output: unknown) => boolean;
@@ -194,6 +204,10 @@ export interface Host<Settings> {
   /** The instance root: the folder that holds config.json. */
   readonly root: string;
   readonly role: 'live' | 'staging';
+  /** The folder that agents' commands are confined to; the root unless the owner chose another. */
+  readonly workspace?: string;
+  /** Values that must not leave the machine, such as tokens. */
+  readonly secrets: readonly string[];
   /** Already validated by the host, with the skill's own schema. */
   readonly settings: Settings;
   readonly logger: Logger;
@@ -203,6 +217,12 @@ export interface Host<Settings> {
   database(): Database;
   /** What the host knows to be wrong with the instance: configuration, tokens, skills that did not load. */
   diagnose(): Promise<Finding[]>;
+}
+
+/** What a bot that stays up offers to the skills that it starts. */
+export interface Bot {
+  /** Tells the people who look after the bot, in the given channel or where such things belong. */
+  notify(notice: { readonly text: string; readonly channel?: string }): void;
 }
 
 /** What a skill's index.ts exports as `default`. */
@@ -217,6 +237,8 @@ export interface Skill<Settings = never, Engine = unknown> {
   readonly tools: readonly Tool[];
   /** Called once, before the first tool runs; cheap, since the command line waits for it. */
   open(host: Host<Settings>): Engine;
+  /** What the skill does all the time, in a bot that stays up; ends when it is stopped. */
+  start?(engine: Engine, bot: Bot): { stop(): void };
 }
 
 /**

@@ -31,7 +31,7 @@ export function openDatabase(root: string, migrations: readonly Migration[]): Da
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = NORMAL');
     database.pragma('foreign_keys = ON');
-    migrate(database, root, migrations);
+    migrate(database, path, root, migrations);
     return database;
   } catch (error) {
     database?.close();
@@ -40,7 +40,7 @@ export function openDatabase(root: string, migrations: readonly Migration[]): Da
 }
 
 /** Brings a database to the shape that the migrations give. Two processes may do this at once. */
-function migrate(database: Database, root: string, migrations: readonly Migration[]): void {
+function migrate(database: Database, path: string, root: string, migrations: readonly Migration[]): void {
   const done = appliedNames(database);
   if (migrations.every(({ name }) => done.has(name))) return;
   if (done.size > 0) backUp(database, root);
@@ -49,16 +49,33 @@ function migrate(database: Database, root: string, migrations: readonly Migratio
       database.exec(
         'CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL) STRICT',
       );
+      // Somebody newer may have been here since the first look.
+      refuseNewer(database, path, migrations);
       const applied = appliedNames(database);
       const record = database.prepare('INSERT INTO migrations (name, applied_at) VALUES (?, ?)');
       for (const { name, sql } of migrations) {
         if (applied.has(name)) continue;
-        database.exec(sql);
+        apply(database, name, sql);
         record.run(name, new Date().toISOString());
       }
       database.pragma(`user_version = ${format(migrations)}`);
     })
     .immediate();
+}
+
+function apply(database: Database, name: string, sql: string): void {
+  try {
+    database.exec(sql);
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? '';
+    if (code !== 'SQLITE_ERROR' && !code.startsWith('SQLITE_CONSTRAINT')) throw error;
+    throw new Failure(
+      'migration_failed',
+      `The database could not be brought up to date: '${name}' failed (${firstLine(error)}). Nothing was changed.`,
+      'This version does not fit this database: go back to the version before, and report it.',
+      { cause: error },
+    );
+  }
 }
 
 /** The format of the file: one, and one more for every migration that older code cannot live with. */

@@ -39,7 +39,7 @@ async function start(): Promise<void> {
   for (const { name, reason } of loaded.failures)
     logger.error({ skill: name, reason }, 'a skill did not load');
   process.stdout.write(welcome(instance));
-  stayUp(instance);
+  stayUp(instance, instance.startSkills({ notify: ({ text }) => logger.info({}, text) }));
 }
 
 function check(instance: Instance, failures: readonly { name: string; reason: string }[]): void {
@@ -53,11 +53,12 @@ function check(instance: Instance, failures: readonly { name: string; reason: st
 }
 
 /** Nothing else holds the process open while neither Discord nor the page is on. */
-function stayUp(instance: Instance): void {
+function stayUp(instance: Instance, skills: { stop(): void }): void {
   const alive = setInterval(() => {}, 2 ** 30);
   const stop = (signal: NodeJS.Signals) => {
     logger.info({ signal }, 'stopping');
     clearInterval(alive);
+    skills.stop();
     instance.close();
   };
   process.once('SIGTERM', stop);

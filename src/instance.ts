@@ -1,12 +1,14 @@
 // Puts an instance together: configuration, database, history, skills, dispatcher. The bot and the command line
 // both start here, so there is one set of rules however a call arrives.
 
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { createDispatcher } from '../skills/dispatch.ts';
 import { unknownTools } from '../skills/policy.ts';
+import { createMask } from '../skills/process-manager/index.ts';
 import { type Catalogue, createCatalogue, type LoadedSkills } from '../skills/registry.ts';
 import {
+  type Bot,
   type Clock,
   type Dispatcher,
   type Failure,
@@ -27,6 +29,8 @@ export interface Instance {
   readonly dispatcher: Dispatcher;
   /** Opened on the first call. */
   database(): Database;
+  /** Starts what skills do all the time; a staging bot starts none of what it may not call. */
+  startSkills(bot: Bot): { stop(): void };
   close(): void;
 }
 
@@ -56,6 +60,8 @@ export function openInstance(options: InstanceOptions): Instance {
   const hostFor = (): Host<never> => ({
     root,
     role: config.environment.role,
+    ...(config.agent.workspace === undefined ? {} : { workspace: resolve(root, config.agent.workspace) }),
+    secrets: config.environment.secrets,
     // Every skill's settings are validated keys of config.json; which of them it reads, its own type says.
     settings: config as never,
     logger,
@@ -63,7 +69,13 @@ export function openInstance(options: InstanceOptions): Instance {
     history,
     database,
     diagnose: async () =>
-      diagnose({ config, problem, database, loaded, unknownRules: unknownTools(config.policy, names) }),
+      diagnose({
+        config,
+        problem,
+        database,
+        loaded: { ...loaded, failures: [...loaded.failures, ...catalogue.conflicts] },
+        unknownRules: unknownTools(config.policy, names),
+      }),
   });
   const catalogue = createCatalogue(loaded.skills, hostFor);
   const names = new Set(catalogue.entries.flatMap(({ tool }) => [tool.name, ...(tool.aliases ?? [])]));
@@ -74,8 +86,26 @@ export function openInstance(options: InstanceOptions): Instance {
     history,
     logger,
     clock,
+    mask: createMask(config.environment.secrets),
   });
-  return { root, config, catalogue, dispatcher, database, close: () => opened?.close() };
+  return {
+    root,
+    config,
+    catalogue,
+    dispatcher,
+    database,
+    startSkills: (bot) => {
+      const started = catalogue.skills
+        .filter(({ skill }) => skill.allowedInStaging || config.environment.role === 'live')
+        .flatMap(({ skill, engine }) => skill.start?.(engine() as never, bot) ?? []);
+      return {
+        stop: () => {
+          for (const running of started) running.stop();
+        },
+      };
+    },
+    close: () => opened?.close(),
+  };
 }
 
 /** Where the skills of this code are. */

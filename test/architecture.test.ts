@@ -21,7 +21,8 @@ const surface = [manager, contract, 'src/config.ts', 'src/database.ts'];
 const table: ImportTable = {
   [contract]: [],
   'skills/policy.ts': [contract],
-  'skills/dispatch.ts': [contract, 'skills/policy.ts'],
+  'skills/confirm.ts': [contract],
+  'skills/dispatch.ts': [contract, 'skills/confirm.ts', 'skills/policy.ts'],
   'skills/registry.ts': [contract, 'skills/dispatch.ts'],
   [`${manager}/base`]: [contract],
   [`${manager}/processes`]: [`${manager}/base`, contract],
@@ -35,9 +36,24 @@ const table: ImportTable = {
     `${manager}/base`,
     contract,
   ],
+  [`${manager}/blocklist`]: [],
+  [`${manager}/supervisor`]: [
+    `${manager}/bots`,
+    `${manager}/hooks`,
+    `${manager}/output`,
+    `${manager}/processes`,
+    `${manager}/base`,
+    contract,
+  ],
   [`${manager}/releases`]: [`${manager}/watchdog`, `${manager}/processes`, `${manager}/base`, contract],
   [`${manager}/settings.ts`]: [],
-  [`${manager}/engine.ts`]: [contract, `${manager}/settings.ts`],
+  [`${manager}/engine.ts`]: [
+    contract,
+    `${manager}/settings.ts`,
+    `${manager}/supervisor`,
+    `${manager}/hooks`,
+    `${manager}/processes`,
+  ],
   [`${manager}/tools`]: [
     `${manager}/bots`,
     `${manager}/releases`,
@@ -45,6 +61,7 @@ const table: ImportTable = {
     `${manager}/output`,
     `${manager}/processes`,
     `${manager}/watchdog`,
+    `${manager}/blocklist`,
     `${manager}/base`,
     `${manager}/settings.ts`,
     `${manager}/engine.ts`,
@@ -53,6 +70,7 @@ const table: ImportTable = {
   ],
   [manager]: [
     `${manager}/tools`,
+    `${manager}/supervisor`,
     `${manager}/bots`,
     `${manager}/releases`,
     `${manager}/hooks`,
@@ -78,6 +96,7 @@ const table: ImportTable = {
   'src/diagnosis.ts': [contract, 'skills/registry.ts', 'src/config.ts'],
   'src/instance.ts': [
     contract,
+    manager,
     'skills/policy.ts',
     'skills/dispatch.ts',
     'skills/registry.ts',
@@ -103,7 +122,7 @@ const table: ImportTable = {
 const entries = ['src/index.ts', 'src/cli/understudy.js', 'src/cli/index.ts', `${manager}/index.ts`];
 
 const longFiles = {
-  'watchdog.js': { limit: 420, reason: 'one file by contract: it must run when everything else is broken' },
+  'watchdog.js': { limit: 430, reason: 'one file by contract: it must run when everything else is broken' },
 };
 
 const sources = readSources(root, ['src', 'skills', 'watchdog.js']);

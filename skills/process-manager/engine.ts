@@ -1,7 +1,63 @@
-// What the tools of this skill work with: the surroundings that the host gave, and nothing opened before its use.
+// What the tools of this skill work with: the surroundings that the host gave, and on top of them processes and hooks,
+// each made on its first use, since the command line waits for nothing that it does not need.
 
+import { join } from 'node:path';
 import type { Host } from '../tool.ts';
+import { createHooks, type Hooks } from './hooks/index.ts';
+import { createProcesses, type Processes } from './processes/index.ts';
 import type { Settings } from './settings.ts';
+import { isSupervised } from './supervisor/index.ts';
 
 /** Handed to every handler as `context.engine`. */
-export type Engine = Host<Settings>;
+export interface Engine extends Host<Settings> {
+  readonly processes: Processes;
+  readonly hooks: Hooks;
+  /** The folder that agents' commands are confined to. */
+  readonly workspace: string;
+  /** True while somebody fires hooks, restarts bots and trims logs. */
+  isSupervised(): boolean;
+}
+
+/** The engine of one instance. */
+export function createEngine(host: Host<Settings>): Engine {
+  const processes = once(() =>
+    createProcesses({ database: host.database(), root: host.root, clock: host.clock }),
+  );
+  const hooks = once(() =>
+    createHooks({
+      database: host.database(),
+      processes: processes(),
+      history: host.history,
+      logger: host.logger,
+      clock: host.clock,
+    }),
+  );
+  return {
+    ...host,
+    get processes() {
+      return processes();
+    },
+    get hooks() {
+      return hooks();
+    },
+    workspace: host.workspace ?? host.root,
+    isSupervised: () => isSupervised(host.root),
+  };
+}
+
+/** What a person is told after asking for something that only a supervisor does. */
+export const nobodyWatches =
+  'Nobody is watching at the moment: hooks, timeouts and restarts wait until the bot runs (npm start).';
+
+/** The log of the live bot. */
+export function liveLog(root: string): string {
+  return join(root, 'logs', 'live.log');
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

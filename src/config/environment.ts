@@ -35,6 +35,8 @@ export interface Environment {
   readonly discord: { readonly token?: string; readonly ownerIds: readonly string[]; readonly api?: string };
   readonly wakeChannelId?: string;
   readonly anthropic: { readonly apiKey?: string; readonly baseUrl?: string };
+  /** Every value of .env that could be a secret, for masking. */
+  readonly secrets: readonly string[];
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
 }
 
@@ -60,6 +62,7 @@ export function loadEnvironment(root: string, own: NodeJS.ProcessEnv): Environme
       ownerIds: values.DISCORD_OWNER_ID ?? [],
       ...optional('api', values.DISCORD_API),
     },
+    secrets: secretsOf(file, values),
     ...optional('wakeChannelId', values.WAKE_CHANNEL_ID),
     anthropic: {
       ...optional('apiKey', values.ANTHROPIC_API_KEY),
@@ -67,6 +70,18 @@ export function loadEnvironment(root: string, own: NodeJS.ProcessEnv): Environme
     },
     openai: { ...optional('apiKey', values.OPENAI_API_KEY), ...optional('baseUrl', values.OPENAI_BASE_URL) },
   };
+}
+
+/** All values of .env but those that are known to be harmless; unknown names may well be keys of other services. */
+function secretsOf(
+  file: Record<string, string | undefined>,
+  values: z.infer<typeof environmentSchema>,
+): string[] {
+  const harmless =
+    /^(DISCORD_OWNER_ID|WAKE_CHANNEL_ID|BOT_ROLE|PORT|[A-Z_]*_BASE_URL|DISCORD_API|NODE_ENV|TZ|LANG)$/;
+  const own = [values.DISCORD_TOKEN, values.ANTHROPIC_API_KEY, values.OPENAI_API_KEY];
+  const others = Object.entries(file).map(([name, value]) => (harmless.test(name) ? undefined : value));
+  return [...new Set([...own, ...others])].filter((value) => value !== undefined && value !== '') as string[];
 }
 
 function readDotEnv(root: string): Record<string, string | undefined> {

@@ -91,9 +91,12 @@ describe('createCatalogue', () => {
       [makeSkill([makeTool('list', 'read'), makeTool('trial_list', 'read')])],
       'trial_list',
     ],
-    ['a tool and its own alias', [makeSkill([makeTool('list', 'read', { aliases: ['list'] })])], 'list'],
-  ] as const)('refuses one name for %s', (_, skills, name) => {
-    expect(() => catalogue(...skills)).toThrow(`two tools are named '${name}'`);
+  ] as const)('leaves the second of two out, and names it: %s', (_, skills, name) => {
+    const { conflicts, entries } = catalogue(...skills);
+    expect(conflicts).toEqual([
+      { name: skills.at(-1)?.name, reason: `its tool '${name}' has the name of another skill's` },
+    ]);
+    expect(entries).toHaveLength(skills.flatMap(({ tools }) => tools).length - 1);
   });
 
   it('finds a tool by name, alias and LLM name, and by nothing else', () => {

@@ -293,7 +293,7 @@ describe('the defaults', () => {
     discord: { adminRoles: [] },
     policy: {},
     dashboard: { port: 0 },
-    environment: { role: 'live', discord: { ownerIds: [] }, anthropic: {}, openai: {} },
+    environment: { role: 'live', discord: { ownerIds: [] }, anthropic: {}, openai: {}, secrets: [] },
   };
 
   it('are what {} means, and what no file at all means', () => {
@@ -669,12 +669,14 @@ describe('.env', () => {
         wakeChannelId: '323456789012345678',
         anthropic: { apiKey: 'k=1 # no comment' },
         openai: { apiKey: 'plain', baseUrl: 'http://127.0.0.1:8080/v1?a=b' },
+        // A name that is not known may be a key of some other service.
+        secrets: ['abc def#1', 'k=1 # no comment', 'plain', 'ignored'],
       });
     }
   });
 
   it('holds nothing where a value is empty', () => {
-    const nothing = { role: 'live', discord: { ownerIds: [] }, anthropic: {}, openai: {} };
+    const nothing = { role: 'live', discord: { ownerIds: [] }, anthropic: {}, openai: {}, secrets: [] };
     expect(environmentOf(readFileSync(join(codeRoot, '.env.example')))).toEqual(nothing);
     expect(environmentOf('DISCORD_TOKEN=\nDISCORD_OWNER_ID=""\nBOT_ROLE=\nWAKE_CHANNEL_ID=" "\n')).toEqual(
       nothing,

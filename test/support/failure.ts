@@ -29,3 +29,13 @@ function asFailure(error: unknown): Failure {
   expect(error.message).not.toMatch(/^\s+at .+:\d+:\d+/m);
   return error;
 }
+
+/** Either of the two. */
+export async function failureFrom(act: () => unknown): Promise<Failure> {
+  try {
+    await act();
+  } catch (error) {
+    return asFailure(error);
+  }
+  throw new Error('nothing was thrown');
+}

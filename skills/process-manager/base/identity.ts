@@ -2,7 +2,7 @@
 // Linux answers from /proc; elsewhere `ps` does. Nothing may be signalled without asking here first.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A PID and what tells its owner from any later owner of the same number. */
 export interface ProcessIdentity {
@@ -22,21 +22,98 @@ export function startOf(pid: number): string | undefined {
   return process.platform === 'linux' ? startFromProc(pid) : startFromPs(pid);
 }
 
+/** The living processes of a process group. */
+export function groupMembers(group: number): number[] {
+  if (process.platform !== 'linux') {
+    return psTable(['pgid=', 'pid=', 'state='])
+      .filter(([pgid, , state]) => Number(pgid) === group && !state?.startsWith('Z'))
+      .map(([, pid]) => Number(pid));
+  }
+  return allPids().filter((pid) => {
+    const fields = statOf(pid);
+    return fields !== undefined && Number(fields[2]) === group && !isDead(fields[0]);
+  });
+}
+
+/** The living processes that have a variable with this value in their environment, wherever they moved to. */
+export function findByVariable(name: string, value: string): number[] {
+  if (process.platform !== 'linux') {
+    const wanted = `${name}=${value}`;
+    return psTable(['pid=', 'state=', 'command='], 'Eww')
+      .filter(([, state, ...words]) => !state?.startsWith('Z') && words.includes(wanted))
+      .map(([pid]) => Number(pid));
+  }
+  const wanted = Buffer.from(`\0${name}=${value}\0`);
+  return allPids().filter((pid) => {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`);
+      if (environment.length === 0) return false;
+      return Buffer.concat([Buffer.from('\0'), environment, Buffer.from('\0')]).includes(wanted);
+    } catch {
+      // It has ended meanwhile, or belongs to another user: not one of ours.
+      return false;
+    }
+  });
+}
+
+/** True of a process that was stopped, or has ended: in either case it does nothing now. */
+export function isStopped(pid: number): boolean {
+  const state =
+    process.platform === 'linux'
+      ? statOf(pid)?.[0]
+      : psTable(['pid=', 'state=']).find(([own]) => Number(own) === pid)?.[1];
+  return state === undefined || /^[TtZXx]/.test(state);
+}
+
+/** The process that started this one; undefined when it has ended. */
+export function parentOf(pid: number): number | undefined {
+  if (process.platform !== 'linux') {
+    const found = psTable(['pid=', 'ppid=']).find(([own]) => Number(own) === pid);
+    return found ? Number(found[1]) : undefined;
+  }
+  const fields = statOf(pid);
+  return fields ? Number(fields[1]) : undefined;
+}
+
 function startFromProc(pid: number): string | undefined {
+  const fields = statOf(pid);
+  if (!fields || isDead(fields[0])) return undefined;
+  return `${bootId()}:${fields[19]}`;
+}
+
+/** The fields of /proc/PID/stat from the state on: state, parent, group, … start time at 19. */
+function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, startTicks] = [fields[0], fields[19]];
-    if (state === 'Z' || state === 'X' || startTicks === undefined) return undefined;
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${startTicks}`;
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }
+}
+
+function isDead(state: string | undefined): boolean {
+  return state === 'Z' || state === 'X' || state === 'x';
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+function allPids(): number[] {
+  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
 }
 
 function startFromPs(pid: number): string | undefined {
   const { stdout } = spawnSync('ps', ['-o', 'state=,lstart=', '-p', String(pid)], { encoding: 'utf8' });
   const [, state, start] = /^(\S+)\s+(.+?)\s*$/m.exec(stdout ?? '') ?? [];
   return state === undefined || state.startsWith('Z') ? undefined : start;
+}
+
+function psTable(columns: readonly string[], flags = ''): string[][] {
+  const { stdout } = spawnSync('ps', [`-A${flags}`, '-o', columns.join(',')], { encoding: 'utf8' });
+  return (stdout ?? '')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter((words) => words.length >= columns.length);
 }

@@ -1,1 +1,6 @@
-export { listProcesses, type ProcessRow, processMigrations, processStates } from './registry.ts';
+export { agentEnvironment } from './environment.ts';
+export { createProcesses, type Processes, requireRunning } from './processes.ts';
+export { type ProcessRow, processMigrations } from './registry.ts';
+export { processVariable } from './settle.ts';
+export { isFinished, processStates } from './states.ts';
+export { confine } from './workspace.ts';

@@ -1,60 +1,217 @@
-// The table of processes: one row for each run of a program, whoever started it.
+// Owns the table of processes: one row for each run of a program, whoever started it. A row is written before the
+// program starts, and a status only changes along the table in states.ts, in the statement itself, so that a
+// supervisor and any number of command lines can act on one row at once and exactly one of them wins.
 
 import type { Database } from 'better-sqlite3';
+import type { Migration } from '../../tool.ts';
+import type { ProcessIdentity } from '../base/index.ts';
+import { nextState, type ProcessEvent, type ProcessState, statesBefore } from './states.ts';
 
-const endedLatelyMs = 24 * 3_600_000;
+/** Whether somebody waits for the process (concurrent) or it just has to run (background). */
+export type ProcessType = 'background' | 'concurrent';
 
-/** Every state that a process can be in. */
-export const processStates = ['running', 'paused', 'exited', 'killed', 'lost'] as const;
-
-/** How outsiders see a process: the element of `list`. */
+/** What is kept of a process. */
 export interface ProcessRow {
   readonly id: string;
   readonly name: string;
+  /** The PID of the command itself; null until it has one. */
   readonly pid: number | null;
+  /** When the command started, as identity.ts writes it. */
+  readonly pidStart: string | null;
+  /** The shim that leads the session and the process group, and writes the exit status down. */
+  readonly shimPid: number | null;
+  readonly shimStart: string | null;
+  /** What people read: the command string, or the words of the argv. */
   readonly command: string;
-  readonly status: (typeof processStates)[number];
+  readonly directory: string;
+  readonly status: ProcessState;
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** Why it was stopped, when somebody did. */
+  readonly stopReason: string | null;
+  /** Set before SIGKILL is sent, so that a killer that dies meanwhile leaves the truth behind. */
+  readonly forced: 0 | 1;
   readonly startedAt: string;
   readonly endedAt: string | null;
   readonly agent: string | null;
-  readonly type: 'background' | 'concurrent';
+  readonly type: ProcessType;
+  /** The folder that holds `exit`, and `stdin` where input was asked for. */
+  readonly runFolder: string;
+  readonly stdoutLog: string;
+  readonly stderrLog: string;
+  readonly branch: string | null;
+  /** How many hooks deep the branch that started it was. */
+  readonly hookDepth: number;
+  /** What the model wanted to remember about it. */
+  readonly context: string | null;
+  readonly hookModel: string | null;
+  readonly discordMessage: string | null;
+  readonly peakMemoryBytes: number | null;
 }
 
-export const processMigrations = [
+const columns = `id, name, pid, pid_start AS pidStart, shim_pid AS shimPid, shim_start AS shimStart, command, directory,
+  status, exit_code AS exitCode, signal, stop_reason AS stopReason, forced, started_at AS startedAt,
+  ended_at AS endedAt, agent, type, run_folder AS runFolder, stdout_log AS stdoutLog, stderr_log AS stderrLog, branch,
+  hook_depth AS hookDepth, context, hook_model AS hookModel, discord_message AS discordMessage,
+  peak_memory_bytes AS peakMemoryBytes`;
+
+export const processMigrations: readonly Migration[] = [
   {
     name: 'process-manager/1-processes',
     sql: `CREATE TABLE processes (
             id TEXT PRIMARY KEY,
             name TEXT NOT NULL,
             pid INTEGER,
+            pid_start TEXT,
+            shim_pid INTEGER,
+            shim_start TEXT,
             command TEXT NOT NULL,
-            status TEXT NOT NULL,
+            directory TEXT NOT NULL,
+            status TEXT NOT NULL DEFAULT 'running',
             exit_code INTEGER,
             signal TEXT,
+            stop_reason TEXT,
+            forced INTEGER NOT NULL DEFAULT 0,
             started_at TEXT NOT NULL,
             ended_at TEXT,
             agent TEXT,
-            type TEXT NOT NULL
+            type TEXT NOT NULL,
+            run_folder TEXT NOT NULL,
+            stdout_log TEXT NOT NULL,
+            stderr_log TEXT NOT NULL,
+            branch TEXT,
+            hook_depth INTEGER NOT NULL DEFAULT 0,
+            context TEXT,
+            hook_model TEXT,
+            discord_message TEXT,
+            peak_memory_bytes INTEGER
           ) STRICT;
-          CREATE INDEX processes_by_status ON processes (status, started_at);`,
+          CREATE INDEX processes_by_status ON processes (status, started_at);
+          CREATE INDEX processes_by_name ON processes (name, started_at);`,
   },
-] as const;
+];
 
-/** What runs, and what ended lately; the newest first. */
-export function listProcesses(
-  database: Database,
-  now: number,
-  { agent, limit }: { agent?: string | undefined; limit: number },
-): ProcessRow[] {
-  return database
-    .prepare<unknown[], ProcessRow>(
-      `SELECT id, name, pid, command, status, exit_code AS exitCode, signal, started_at AS startedAt,
-              ended_at AS endedAt, agent, type
-       FROM processes
-       WHERE (status IN ('running', 'paused') OR ended_at >= @since) AND (@agent IS NULL OR agent = @agent)
-       ORDER BY status IN ('running', 'paused') DESC, started_at DESC, id LIMIT @limit`,
-    )
-    .all({ since: new Date(now - endedLatelyMs).toISOString(), agent: agent ?? null, limit });
+/** What is known of a process before it starts. */
+export type NewProcess = Pick<
+  ProcessRow,
+  | 'id'
+  | 'name'
+  | 'command'
+  | 'directory'
+  | 'startedAt'
+  | 'agent'
+  | 'type'
+  | 'runFolder'
+  | 'stdoutLog'
+  | 'stderrLog'
+  | 'branch'
+  | 'hookDepth'
+  | 'context'
+>;
+
+/** What is known of a process when it has ended. */
+export interface Ending {
+  readonly event: Extract<ProcessEvent, 'exit' | 'kill' | 'vanish'>;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly endedAt: string;
+}
+
+/** The rows, read and changed. */
+export interface Registry {
+  insert(process: NewProcess): void;
+  /** Forgets a row whose program could not be started at all. */
+  remove(id: string): void;
+  identify(id: string, identity: { shim: ProcessIdentity; command: ProcessIdentity }): void;
+  /** False when the row was not in a state in which this can happen: somebody else was first. */
+  change(id: string, event: 'pause' | 'resume'): boolean;
+  requestStop(id: string, reason: string): void;
+  noteForced(id: string): void;
+  /** False when it had ended before. */
+  end(id: string, ending: Ending): boolean;
+  notePeakMemory(id: string, bytes: number): void;
+  find(id: string): ProcessRow | undefined;
+  unfinished(): ProcessRow[];
+  /** Newest first; those that run come before those that ended. */
+  recent(query: { since: string; agent?: string | undefined; limit: number }): ProcessRow[];
+  /** The candidates for what somebody typed: an id, a name, or the PID of one that runs. */
+  search(word: string): ProcessRow[];
+  /** Rows that ended before a moment, or are more than `keep` endings old, oldest first. */
+  outdated(before: string, keep: number): ProcessRow[];
+}
+
+/** The registry in the instance's database. */
+export function createRegistry(database: Database): Registry {
+  const select = (rest: string) =>
+    database.prepare<unknown[], ProcessRow>(`SELECT ${columns} FROM processes ${rest}`);
+  const isUnfinished = `status IN ('running', 'paused')`;
+  const write = (sql: string, values: object) => database.prepare(sql).run(values).changes === 1;
+  return {
+    insert: (row) => {
+      write(
+        `INSERT INTO processes (id, name, command, directory, started_at, agent, type, run_folder, stdout_log,
+           stderr_log, branch, hook_depth, context)
+         VALUES (@id, @name, @command, @directory, @startedAt, @agent, @type, @runFolder, @stdoutLog, @stderrLog,
+           @branch, @hookDepth, @context)`,
+        row,
+      );
+    },
+    remove: (id) => {
+      write('DELETE FROM processes WHERE id = @id', { id });
+    },
+    identify: (id, { shim, command }) => {
+      write(
+        `UPDATE processes SET pid = @pid, pid_start = @pidStart, shim_pid = @shimPid, shim_start = @shimStart
+         WHERE id = @id`,
+        { id, pid: command.pid, pidStart: command.start, shimPid: shim.pid, shimStart: shim.start },
+      );
+    },
+    change: (id, event) =>
+      statesBefore(event).some((from) =>
+        write('UPDATE processes SET status = @to WHERE id = @id AND status = @from', {
+          id,
+          from,
+          to: nextState(from, event),
+        }),
+      ),
+    requestStop: (id, reason) => {
+      write(`UPDATE processes SET stop_reason = @reason WHERE id = @id AND ${isUnfinished}`, { id, reason });
+    },
+    noteForced: (id) => {
+      write(`UPDATE processes SET forced = 1 WHERE id = @id AND ${isUnfinished}`, { id });
+    },
+    end: (id, { event, exitCode, signal, endedAt }) =>
+      statesBefore(event).some((from) =>
+        write(
+          `UPDATE processes SET status = @to, exit_code = @exitCode, signal = @signal, ended_at = @endedAt
+           WHERE id = @id AND status = @from`,
+          { id, from, to: nextState(from, event), exitCode, signal, endedAt },
+        ),
+      ),
+    notePeakMemory: (id, bytes) => {
+      write(
+        `UPDATE processes SET peak_memory_bytes = @bytes
+         WHERE id = @id AND coalesce(peak_memory_bytes, 0) < @bytes`,
+        { id, bytes },
+      );
+    },
+    find: (id) => select('WHERE id = ?').get(id),
+    unfinished: () => select(`WHERE ${isUnfinished} ORDER BY started_at, id`).all(),
+    recent: ({ since, agent, limit }) =>
+      select(
+        `WHERE (${isUnfinished} OR ended_at >= @since) AND (@agent IS NULL OR agent = @agent)
+         ORDER BY ${isUnfinished} DESC, started_at DESC, rowid DESC LIMIT @limit`,
+      ).all({ since, agent: agent ?? null, limit }),
+    search: (word) =>
+      select(
+        `WHERE id = @word OR name = @word OR (pid = @pid AND ${isUnfinished})
+         ORDER BY id = @word DESC, ${isUnfinished} DESC, started_at DESC, rowid DESC LIMIT 20`,
+      ).all({ word, pid: /^\d{1,10}$/.test(word) ? Number(word) : null }),
+    outdated: (before, keep) =>
+      select(
+        `WHERE NOT ${isUnfinished} AND (ended_at < @before OR rowid NOT IN
+           (SELECT rowid FROM processes WHERE NOT ${isUnfinished} ORDER BY ended_at DESC LIMIT @keep))
+         ORDER BY ended_at LIMIT 200`,
+      ).all({ before, keep }),
+  };
 }

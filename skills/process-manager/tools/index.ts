@@ -3,6 +3,12 @@
 
 import { doctor } from './doctor.ts';
 import { history } from './history.ts';
+import { hook } from './hook.ts';
+import { kill } from './kill.ts';
 import { list } from './list.ts';
+import { logs } from './logs.ts';
+import { run } from './run.ts';
+import { send } from './send.ts';
+import { status } from './status.ts';
 
-export const tools = [list, history, doctor] as const;
+export const tools = [list, status, logs, run, kill, send, hook, history, doctor] as const;

@@ -2,26 +2,10 @@ import { z } from 'zod';
 import { defineTool } from '../../dispatch.ts';
 import type { ToolContext } from '../../tool.ts';
 import type { Engine } from '../engine.ts';
-import { listProcesses, type ProcessRow, processStates } from '../processes/index.ts';
+import { describeProcess, processShape, statusInWords } from './process-shape.ts';
 import { age } from './words.ts';
 
-const output = z.object({
-  processes: z.array(
-    z.object({
-      id: z.string(),
-      name: z.string(),
-      pid: z.number().nullable(),
-      command: z.string(),
-      status: z.enum(processStates),
-      exitCode: z.number().nullable(),
-      signal: z.string().nullable(),
-      startedAt: z.string(),
-      endedAt: z.string().nullable(),
-      agent: z.string().nullable(),
-      type: z.enum(['background', 'concurrent']),
-    }),
-  ),
-});
+const endedLatelyMs = 24 * 3_600_000;
 
 /** `list`: what runs, and what ended within a day. */
 export const list = defineTool({
@@ -32,7 +16,7 @@ export const list = defineTool({
     agent: z.string().min(1).optional().describe('Only the processes of this agent'),
     limit: z.number().int().min(1).max(10_000).default(1_000).describe('At most this many'),
   }),
-  output,
+  output: z.object({ processes: z.array(processShape) }),
   annotations: { readOnly: true, destructive: false, idempotent: true },
   permission: 'read',
   examples: [
@@ -41,30 +25,28 @@ export const list = defineTool({
   ],
   present: ({ processes }) =>
     processes.length === 0
-      ? { text: 'Nothing runs, and nothing ended within the last day.' }
+      ? {
+          text: 'Nothing runs, and nothing ended within the last day.\nStart something: understudy run "COMMAND"',
+        }
       : {
           table: {
-            columns: ['ID', 'NAME', 'PID', 'STATUS', 'STARTED', 'COMMAND'],
+            columns: ['ID', 'NAME', 'PID', 'STATUS', 'STARTED', 'AGENT', 'COMMAND'],
             rows: processes.map((row) => [
               row.id,
-              row.name,
+              row.name === row.id ? '-' : row.name,
               row.pid === null ? '-' : String(row.pid),
-              describeStatus(row),
+              statusInWords(row),
               age(row.startedAt),
+              row.agent ?? '-',
               row.command,
             ]),
           },
         },
-  handler: async ({ engine, clock }: ToolContext<Engine>, { agent, limit }) => ({
-    processes: listProcesses(engine.database(), clock.now(), { agent, limit }),
-  }),
+  handler: async ({ engine, clock }: ToolContext<Engine>, { agent, limit }) => {
+    const { processes } = engine;
+    // A command that finds no supervisor still tells the truth.
+    processes.settleAll();
+    const since = new Date(clock.now() - endedLatelyMs).toISOString();
+    return { processes: processes.registry.recent({ since, agent, limit }).map(describeProcess) };
+  },
 });
-
-function describeStatus({
-  status,
-  exitCode,
-  signal,
-}: Pick<ProcessRow, 'status' | 'exitCode' | 'signal'>): string {
-  if (status === 'exited') return signal === null ? `exited ${exitCode}` : `exited ${exitCode} (${signal})`;
-  return signal === null ? status : `${status} (${signal})`;
-}

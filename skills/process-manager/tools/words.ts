@@ -1,4 +1,4 @@
-// How tools put times into words.
+// How tools put times and sizes into words.
 
 const units = [
   ['d', 86_400],
@@ -13,4 +13,12 @@ export function age(moment: string, now: number = Date.now()): string {
     if (seconds >= length) return `${Math.floor(seconds / length)} ${unit} ago`;
   }
   return `${seconds} s ago`;
+}
+
+/** An amount of bytes: `12.3 MB`. */
+export function size(bytes: number): string {
+  const names = ['B', 'KB', 'MB', 'GB', 'TB'];
+  const power = bytes < 1 ? 0 : Math.min(names.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${power === 0 ? value : value.toFixed(1)} ${names[power]}`;
 }

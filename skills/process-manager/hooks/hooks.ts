@@ -1,0 +1,161 @@
+// The hooks of one instance behind one object: making them, deciding which triggers are met, and carrying out what
+// fired. Deciding derives from what the tables say, so it does not matter who noticed the end of a process, or when.
+
+import type { Database } from 'better-sqlite3';
+import { type Clock, Failure, type History, type Logger } from '../../tool.ts';
+import { compilePattern } from '../output/index.ts';
+import { isFinished, type Processes, type ProcessRow, requireRunning } from '../processes/index.ts';
+import { act, describeTrigger, tellHeldBack } from './act.ts';
+import { createOutbox, deepestBranch, type Outbox } from './outbox.ts';
+import { createHookStore, type Hook, type HookStore, type NewHook } from './store.ts';
+import { createWatch } from './watch.ts';
+
+const mostHooksPerProcess = 2_000;
+const firesAtOnce = 100;
+
+/** What can be done with hooks. */
+export interface Hooks {
+  readonly outbox: Outbox;
+  add(hook: Omit<NewHook, 'createdAt'>): Hook;
+  ofProcess(processId: string): Hook[];
+  describe(hook: Hook): string;
+  /** The processes whose output somebody waits for. */
+  watched(): string[];
+  /** Up to which byte of a log hooks have read; undefined when none reads it. */
+  readUntil(processId: string, stream: 'stdout' | 'stderr'): number | undefined;
+  /** Matches a chunk of new output; true when there may be more. */
+  scan(processId: string): boolean;
+  /** Fires what is due: ends, timeouts, and delays that are over. Resolves when all of it was carried out. */
+  tick(): Promise<void>;
+  /** When to tick again although nothing happens: the next timeout or delay. */
+  nextMoment(): number | undefined;
+}
+
+/** The hooks of the instance whose database and processes these are. */
+export function createHooks(options: {
+  database: Database;
+  processes: Processes;
+  history: History;
+  logger: Logger;
+  clock: Clock;
+}): Hooks {
+  const { database, processes, history, logger, clock } = options;
+  const store = createHookStore(database);
+  const outbox = createOutbox(database);
+  const surroundings = { store, outbox, processes, history, clock };
+  /** Fires that are being carried out by this process right now. */
+  const underWay = new Set<number>();
+
+  const hooksForOutput = (processId: string) =>
+    store.waitingForOutput().filter((hook) => hook.processId === processId);
+  const watch = createWatch({ store, clock, logger });
+  const scan = (processId: string) => {
+    const hooks = hooksForOutput(processId);
+    const row = processes.registry.find(processId);
+    if (hooks.length > 0 && row) return watch.scan(row, hooks);
+    watch.forget(processId);
+    return false;
+  };
+  return {
+    outbox,
+    add: (hook) => add(store, processes, { ...hook, createdAt: new Date(clock.now()).toISOString() }),
+    ofProcess: (processId) => store.ofProcess(processId),
+    describe: describeTrigger,
+    watched: () => [...new Set(store.waitingForOutput().map(({ processId }) => processId))],
+    readUntil: (processId, stream) =>
+      hooksForOutput(processId).length === 0 ? undefined : watch.position(processId, stream),
+    scan,
+    async tick() {
+      decideEnds(store, processes, clock, scan);
+      decideTimeouts(store, processes, clock);
+      tellHeldBack(surroundings);
+      const due = store.due(clock.now(), firesAtOnce).filter(({ id }) => !underWay.has(id));
+      await Promise.all(
+        due.map(async (fire) => {
+          underWay.add(fire.id);
+          try {
+            await act(surroundings, fire);
+          } catch (error) {
+            store.close(fire, 'failed');
+            logger.error(
+              { fire: fire.id, hook: fire.hookId, error: String(error) },
+              'a hook could not be carried out',
+            );
+          } finally {
+            underWay.delete(fire.id);
+          }
+        }),
+      );
+    },
+    nextMoment: () => nextMoment(store, processes),
+  };
+}
+
+function add(store: HookStore, processes: Processes, hook: NewHook): Hook {
+  const row = processes.registry.find(hook.processId);
+  if (row) requireRunning(processes.settle(row));
+  if (hook.trigger.type === 'on_output_match') compilePattern(hook.trigger.pattern);
+  if (row && hook.action === 'spawn_branch' && row.hookDepth >= deepestBranch) {
+    throw new Failure(
+      'hooks_too_deep',
+      `'${row.name}' was itself started ${row.hookDepth} hooks deep, and ${deepestBranch} is the deepest.`,
+      'Let the hook notify a channel instead.',
+    );
+  }
+  if (store.ofProcess(hook.processId).length >= mostHooksPerProcess) {
+    throw new Failure(
+      'too_many_hooks',
+      `This process has ${mostHooksPerProcess} hooks, which is as many as one may have.`,
+      'Join patterns into one: a|b|c.',
+    );
+  }
+  return store.insert(hook);
+}
+
+function decideEnds(
+  store: HookStore,
+  processes: Processes,
+  clock: Clock,
+  scan: (processId: string) => boolean,
+): void {
+  for (const hook of store.waitingForFinished()) {
+    const row = processes.registry.find(hook.processId);
+    if (!row || hook.trigger.type !== 'on_exit') continue;
+    // What it printed last comes before its end.
+    while (scan(row.id));
+    const { filter } = hook.trigger;
+    const succeeded = row.exitCode === 0;
+    store.together(() => {
+      if (filter === 'any' || (filter === 'success') === succeeded) store.fire(hook, clock.now());
+      store.finish(hook.id);
+    });
+  }
+}
+
+function decideTimeouts(store: HookStore, processes: Processes, clock: Clock): void {
+  for (const hook of store.waitingForTimeout()) {
+    const row = processes.registry.find(hook.processId);
+    const moment = timeoutMoment(hook, row);
+    if (!row || isFinished(row.status)) store.finish(hook.id);
+    else if (moment !== undefined && clock.now() >= moment) {
+      store.together(() => {
+        store.fire(hook, clock.now());
+        store.finish(hook.id);
+      });
+    }
+  }
+}
+
+/** A timeout counts from the start of the process, however often the supervisor was started since. */
+function timeoutMoment({ trigger }: Hook, row: ProcessRow | undefined): number | undefined {
+  if (trigger.type !== 'on_timeout' || !row) return undefined;
+  return Date.parse(row.startedAt) + trigger.seconds * 1_000;
+}
+
+function nextMoment(store: HookStore, processes: Processes): number | undefined {
+  const timeouts = store
+    .waitingForTimeout()
+    .map((hook) => timeoutMoment(hook, processes.registry.find(hook.processId)));
+  const moments = [store.nextDue(), ...timeouts].filter((moment) => moment !== undefined);
+  return moments.length === 0 ? undefined : Math.min(...moments);
+}

@@ -1,0 +1,166 @@
+// Matches the output of processes against the patterns of their hooks: every complete line and pattern exactly once.
+// The place up to which a log was read is stored together with the fires that were found on the way there, so a
+// supervisor that dies goes on at that very byte, and so does the next one. What is kept in memory can be made again
+// from the tables at any time, and is, whenever a write fails.
+
+import type { Clock, Logger } from '../../tool.ts';
+import {
+  compilePattern,
+  createFollower,
+  createMatcher,
+  type Follower,
+  type LineBlock,
+  type LineMatch,
+  type Matcher,
+  type NewLines,
+} from '../output/index.ts';
+import { isFinished, type ProcessRow } from '../processes/index.ts';
+import type { Hook, HookStore, Stream } from './store.ts';
+
+/** How much is read before others get their turn. */
+const chunkBytes = 1024 * 1024;
+
+/** Reads logs for hooks. */
+export interface Watch {
+  /**
+   * Reads one chunk of what is new in a process's logs; true when there was something, and there may be more. Of a
+   * process that has ended, the last line counts even without its newline, and its hooks are finished at the end.
+   */
+  scan(row: ProcessRow, hooks: readonly Hook[]): boolean;
+  /** Up to which byte a log was read: nothing behind it may be trimmed away. */
+  position(processId: string, stream: Stream): number;
+  forget(processId: string): void;
+}
+
+/** What is remembered of one process between two looks. */
+interface Reading {
+  readonly streams: readonly { readonly stream: Stream; readonly follower: Follower }[];
+  /** The matcher, and the hooks that it was made for. */
+  matcher: { readonly key: string; readonly matcher: Matcher<Hook> } | undefined;
+}
+
+/** Makes the watch of one supervisor. */
+export function createWatch(surroundings: { store: HookStore; clock: Clock; logger: Logger }): Watch {
+  const { store } = surroundings;
+  const readings = new Map<string, Reading>();
+  const readingOf = (row: ProcessRow): Reading => {
+    const known = readings.get(row.id);
+    if (known) return known;
+    const streams = logsOf(row).map(([stream, path]) => ({
+      stream,
+      follower: createFollower(path, store.cursor(row.id, stream)),
+    }));
+    const made: Reading = { streams, matcher: undefined };
+    readings.set(row.id, made);
+    return made;
+  };
+  return {
+    scan(row, hooks) {
+      try {
+        return scanOnce(surroundings, readingOf(row), row, hooks);
+      } catch (error) {
+        // The followers have read on, and the tables have not: begin again where those are.
+        readings.delete(row.id);
+        throw error;
+      }
+    },
+    position: (processId, stream) =>
+      readings.get(processId)?.streams.find((each) => each.stream === stream)?.follower.position ??
+      store.cursor(processId, stream),
+    forget: (processId) => void readings.delete(processId),
+  };
+}
+
+function scanOnce(
+  surroundings: { store: HookStore; clock: Clock; logger: Logger },
+  reading: Reading,
+  row: ProcessRow,
+  hooks: readonly Hook[],
+): boolean {
+  const { store, clock, logger } = surroundings;
+  const newcomers = hooks.filter(({ caughtUp }) => !caughtUp);
+  if (newcomers.length > 0) catchUp(store, clock, row, newcomers);
+  const matcher = matcherOf(reading, hooks);
+  let more = false;
+  for (const { stream, follower } of reading.streams) {
+    const position = follower.position;
+    const before = follower.offset;
+    const lines = readOn(follower, isFinished(row.status));
+    if (lines.missedBytes > 0) {
+      logger.warn({ process: row.id, stream, bytes: lines.missedBytes }, 'output was trimmed away unread');
+    }
+    more ||= lines.more || follower.position !== position;
+    if (lines.offset === before) continue;
+    more = true;
+    const found = matchAll(matcher, lines.blocks);
+    store.together(() => {
+      record(store, clock, found, stream);
+      store.moveCursor(row.id, stream, lines.offset);
+    });
+  }
+  if (!more && isFinished(row.status)) for (const { id } of hooks) store.finish(id);
+  return more;
+}
+
+/** The next lines; when nobody writes any more and all is read, the unfinished last one too. */
+function readOn(follower: Follower, isLast: boolean): NewLines {
+  const lines = follower.read({ maxBytes: chunkBytes });
+  if (!isLast || lines.more) return lines;
+  const rest = follower.flush();
+  return { ...rest, blocks: [...lines.blocks, ...rest.blocks], missedBytes: lines.missedBytes };
+}
+
+/** A hook that was made later is shown what was printed before: whether it fires does not depend on who was faster. */
+function catchUp(store: HookStore, clock: Clock, row: ProcessRow, hooks: readonly Hook[]): void {
+  const matcher = makeMatcher(hooks);
+  const found = logsOf(row).map(([stream, path]) => {
+    const until = store.cursor(row.id, stream);
+    const follower = createFollower(path, 0);
+    const matches: LineMatch<Hook>[] = [];
+    while (follower.offset < until) {
+      const before = follower.position;
+      const { blocks } = follower.read({ maxBytes: Math.min(chunkBytes, until - before) });
+      if (follower.position === before) break;
+      matches.push(...matchAll(matcher, blocks).filter(({ line }) => line.end <= until));
+    }
+    return [stream, matches] as const;
+  });
+  store.together(() => {
+    for (const [stream, matches] of found) record(store, clock, matches, stream);
+    for (const { id } of hooks) store.markCaughtUp(id);
+  });
+}
+
+function matcherOf(reading: Reading, hooks: readonly Hook[]): Matcher<Hook> {
+  const key = hooks.map(({ id }) => id).join(' ');
+  if (reading.matcher?.key !== key) reading.matcher = { key, matcher: makeMatcher(hooks) };
+  return reading.matcher.matcher;
+}
+
+function makeMatcher(hooks: readonly Hook[]): Matcher<Hook> {
+  return createMatcher(
+    hooks.flatMap((hook) =>
+      hook.trigger.type === 'on_output_match'
+        ? [{ id: hook, pattern: compilePattern(hook.trigger.pattern) }]
+        : [],
+    ),
+  );
+}
+
+function matchAll(matcher: Matcher<Hook>, blocks: readonly LineBlock[]): LineMatch<Hook>[] {
+  return blocks.flatMap((block) => matcher.match(block));
+}
+
+function record(store: HookStore, clock: Clock, matches: readonly LineMatch<Hook>[], stream: Stream): void {
+  for (const { line, ids } of matches) {
+    for (const hook of ids) store.fire(hook, clock.now(), { text: line.text, stream, offset: line.start });
+  }
+}
+
+function logsOf(row: ProcessRow): (readonly [Stream, string])[] {
+  if (row.stdoutLog === row.stderrLog) return [['stdout', row.stdoutLog]];
+  return [
+    ['stdout', row.stdoutLog],
+    ['stderr', row.stderrLog],
+  ];
+}

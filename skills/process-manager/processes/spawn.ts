@@ -1,0 +1,174 @@
+// Starts a process so that nobody owns it: detached, its output going straight into files, its exit status left on
+// disk by the shim. The row is written first, so a spawner that dies at any line leaves a process that can be found.
+
+import { spawn as spawnChild } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Failure } from '../../tool.ts';
+import { removeIfThere, startOf } from '../base/index.ts';
+import { newProcessId } from './id.ts';
+import type { NewProcess, ProcessRow, ProcessType, Registry } from './registry.ts';
+import { processVariable, settle } from './settle.ts';
+import { exitPlaceholder, shimCommand } from './shim.ts';
+
+/** What to start. */
+export interface SpawnOptions {
+  readonly argv: readonly string[];
+  /** What people read instead of the argv. */
+  readonly command: string;
+  readonly name: string | undefined;
+  readonly directory: string;
+  /** The whole environment of the process; the mark that finds its descendants is added to it. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly type: ProcessType;
+  readonly agent: string | undefined;
+  readonly takesInput: boolean;
+  /** Where its output goes; by default into files of its own. */
+  readonly logs?: { readonly stdout: string; readonly stderr: string };
+  readonly branch?: string;
+  readonly hookDepth?: number;
+  readonly context?: string;
+}
+
+/** Where processes keep their files, and how time is told. */
+export interface SpawnSurroundings {
+  readonly registry: Registry;
+  /** `logs/processes` of the instance. */
+  readonly folder: string;
+  readonly clock: { now(): number };
+}
+
+/** The folder in which an empty file appears whenever a process has ended. */
+export function endingsFolder(folder: string): string {
+  return join(folder, '.endings');
+}
+
+/** Starts a process and returns its row, once the command has its PID. */
+export async function spawn(surroundings: SpawnSurroundings, options: SpawnOptions): Promise<ProcessRow> {
+  const { registry, folder, clock } = surroundings;
+  const row = describe(folder, options, clock.now());
+  prepareFolders(folder, row);
+  registry.insert(row);
+  try {
+    await launch(registry, folder, row, options);
+  } catch (error) {
+    registry.remove(row.id);
+    removeIfThere(row.runFolder);
+    throw asFailure(error, row);
+  }
+  const started = registry.find(row.id);
+  if (!started) throw new Error(`the row of process ${row.id} was removed while it started`);
+  return settle(registry, started, clock);
+}
+
+function describe(folder: string, options: SpawnOptions, now: number): NewProcess {
+  const id = newProcessId();
+  const runFolder = join(folder, id);
+  return {
+    id,
+    name: options.name ?? id,
+    command: options.command,
+    directory: options.directory,
+    startedAt: new Date(now).toISOString(),
+    agent: options.agent ?? null,
+    type: options.type,
+    runFolder,
+    stdoutLog: options.logs?.stdout ?? join(runFolder, 'stdout.log'),
+    stderrLog: options.logs?.stderr ?? join(runFolder, 'stderr.log'),
+    branch: options.branch ?? null,
+    hookDepth: options.hookDepth ?? 0,
+    context: options.context ?? null,
+  };
+}
+
+function prepareFolders(folder: string, row: NewProcess): void {
+  try {
+    mkdirSync(endingsFolder(folder), { recursive: true });
+    mkdirSync(row.runFolder);
+    for (const log of [row.stdoutLog, row.stderrLog]) mkdirSync(dirname(log), { recursive: true });
+    writeFileSync(join(row.runFolder, 'exit.new'), exitPlaceholder);
+  } catch (error) {
+    throw asFailure(error, row);
+  }
+}
+
+/** Spawns the shim and notes who it and the command are. */
+async function launch(
+  registry: Registry,
+  folder: string,
+  row: NewProcess,
+  options: SpawnOptions,
+): Promise<void> {
+  const { program, words } = shimCommand({
+    runFolder: row.runFolder,
+    endingMarker: join(endingsFolder(folder), row.id),
+    directory: options.directory,
+    takesInput: options.takesInput,
+    argv: options.argv,
+  });
+  const stdout = openSync(row.stdoutLog, 'a');
+  const stderr = row.stderrLog === row.stdoutLog ? stdout : openSync(row.stderrLog, 'a');
+  try {
+    const child = spawnChild(program, words, {
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', stdout, stderr, 'pipe'],
+      env: { ...options.environment, [processVariable]: row.id },
+    });
+    const failed = new Promise<never>((_, reject) => child.once('error', reject));
+    // A failure after the PID was told is an exit like any other.
+    failed.catch(() => {});
+    const pid = await Promise.race([failed, readPidFrom(child.stdio[3] as NodeJS.ReadableStream)]);
+    child.unref();
+    const shimPid = child.pid ?? 0;
+    registry.identify(row.id, {
+      shim: { pid: shimPid, start: startOf(shimPid) ?? 'ended' },
+      command: { pid, start: startOf(pid) ?? 'ended' },
+    });
+  } finally {
+    closeSync(stdout);
+    if (stderr !== stdout) closeSync(stderr);
+  }
+}
+
+/** The command's PID, as the shim tells it just before the command replaces it. */
+function readPidFrom(stream: NodeJS.ReadableStream): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    stream.on('data', (chunk) => {
+      text += String(chunk);
+      if (!text.includes('\n')) return;
+      (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
+      resolve(Number.parseInt(text, 10));
+    });
+    stream.on('end', () => reject(new Error('the shim ended before the command started')));
+    stream.on('error', reject);
+  });
+}
+
+function asFailure(error: unknown, row: NewProcess): Failure {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new Failure(
+      'disk_full',
+      `There is no space left for the output of '${row.command}', so it was not started.`,
+      'Free some space (see: df -h), then start it again.',
+      { cause: error },
+    );
+  }
+  // Node says ENOENT where it cannot make a folder on a disk that is mounted read-only.
+  if (['EACCES', 'EROFS', 'ENOTDIR', 'EPERM', 'EEXIST', 'ENOENT'].includes(code ?? '')) {
+    return new Failure(
+      'log_folder_unwritable',
+      `The output of '${row.command}' cannot be written to ${row.runFolder} (${code}), so it was not started.`,
+      'See what is wrong with the folder: understudy doctor',
+      { cause: error },
+    );
+  }
+  return new Failure(
+    'spawn_failed',
+    `'${row.command}' could not be started: ${(error as Error).message}`,
+    code === 'EAGAIN' ? 'Too many processes run: end some, then try again.' : 'See: understudy doctor',
+    { cause: error },
+  );
+}

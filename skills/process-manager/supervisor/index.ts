@@ -1,0 +1,2 @@
+export { isSupervised } from './lock.ts';
+export { startSupervisor } from './supervisor.ts';

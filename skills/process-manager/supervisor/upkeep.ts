@@ -1,0 +1,51 @@
+// What the supervisor does now and then: logs are trimmed, and the peak of memory is noted.
+
+import { readFileSync, statSync } from 'node:fs';
+import type { Database } from 'better-sqlite3';
+import type { Logger } from '../../tool.ts';
+import type { Hooks } from '../hooks/index.ts';
+import { trimLog } from '../output/index.ts';
+import type { Processes } from '../processes/index.ts';
+
+/** A log that grows faster than it can be matched is trimmed all the same from this size on, and hooks are told. */
+const mostBytes = 64 * 1024 * 1024;
+
+/** Trims the logs of what runs, but nothing that a hook has not read yet. */
+export function trimLogs(processes: Processes, hooks: Hooks, logger: Logger): void {
+  for (const row of processes.registry.unfinished()) {
+    for (const [stream, path] of [
+      ['stdout', row.stdoutLog],
+      ['stderr', row.stderrLog],
+    ] as const) {
+      try {
+        const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+        const keepFrom = size > mostBytes ? undefined : hooks.readUntil(row.id, stream);
+        trimLog(path, {
+          pauseWriters: () => processes.holdStill(row),
+          ...(keepFrom === undefined ? {} : { keepFrom }),
+        });
+      } catch (error) {
+        logger.warn({ path, error: String(error) }, 'a log could not be trimmed');
+      }
+    }
+  }
+}
+
+/** Notes the most memory that each command has used, where the system tells. */
+export function noteMemory(database: Database, processes: Processes): void {
+  database.transaction(() => {
+    for (const { id, pid } of processes.registry.unfinished()) {
+      const bytes = pid === null ? undefined : peakMemoryOf(pid);
+      if (bytes !== undefined) processes.registry.notePeakMemory(id, bytes);
+    }
+  })();
+}
+
+function peakMemoryOf(pid: number): number | undefined {
+  try {
+    const found = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return found ? Number(found[1]) * 1024 : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { defineTool } from '../../dispatch.ts';
+import { Failure, type ToolContext } from '../../tool.ts';
+import type { Engine } from '../engine.ts';
+import { isFinished, type ProcessRow, requireRunning } from '../processes/index.ts';
+import { describeProcess, processShape, statusInWords } from './process-shape.ts';
+
+/** `kill`: ends a process and all that it started. */
+export const kill = defineTool({
+  name: 'kill',
+  title: 'End a process',
+  description:
+    'Ends a process and everything that it started: asks with SIGTERM, waits, forces with SIGKILL, and says which it took. With agent, ends all processes of that agent.',
+  input: z.strictObject({
+    process: z.string().min(1).optional().describe('Id, name or PID of the process'),
+    agent: z.string().min(1).optional().describe('End all processes of this agent'),
+    grace: z.number().min(0).max(600).default(5).describe('Seconds between SIGTERM and SIGKILL'),
+  }),
+  output: z.object({ processes: z.array(processShape) }),
+  annotations: { readOnly: false, destructive: true, idempotent: true },
+  permission: 'operate',
+  positionals: ['process'],
+  examples: [
+    { command: 'kill worker', explains: 'by name' },
+    { command: 'kill --agent planner', explains: 'all that one agent has started' },
+  ],
+  subject: ({ process, agent }) => process ?? (agent === undefined ? '' : `agent ${agent}`),
+  present: ({ processes }) => ({
+    text:
+      processes.length === 0
+        ? 'Nothing was running.'
+        : processes.map((row) => `${row.id}  ${statusInWords(row)}  ${row.command}`).join('\n'),
+  }),
+  handler: async ({ engine, actor, signal }: ToolContext<Engine>, { process, agent, grace }) => {
+    const rows = targets(engine, process, agent);
+    const ended = await Promise.all(
+      rows.map((row) =>
+        engine.processes.kill(row, { reason: `killed by ${actor.id}`, graceMs: grace * 1_000, signal }),
+      ),
+    );
+    const surviving = ended.filter(({ status }) => !isFinished(status));
+    if (surviving.length > 0) {
+      throw new Failure(
+        'will_not_die',
+        `Even SIGKILL did not end ${surviving.map(({ id, pid }) => `${id} (PID ${pid})`).join(', ')}.`,
+        'It is stuck in the kernel, as on a dead network disk; see: ps -o pid,stat,wchan -p PID',
+      );
+    }
+    return { processes: ended.map(describeProcess) };
+  },
+});
+
+function targets(engine: Engine, process: string | undefined, agent: string | undefined): ProcessRow[] {
+  const { processes } = engine;
+  if ((process === undefined) === (agent === undefined)) {
+    throw new Failure(
+      'usage',
+      'Name either a process or an agent.',
+      'For example: understudy kill worker, or understudy kill --agent planner',
+    );
+  }
+  if (process !== undefined) return [requireRunning(processes.settle(processes.resolve(process)))];
+  processes.settleAll();
+  return processes.registry.unfinished().filter((row) => row.agent === agent);
+}

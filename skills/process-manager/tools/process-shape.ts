@@ -1,0 +1,54 @@
+// How a process looks from outside: the element of `list`, and what `run` and `status` answer with.
+
+import { z } from 'zod';
+import { type ProcessRow, processStates } from '../processes/index.ts';
+
+/** The JSON of a process; scripts rely on these keys. */
+export const processShape = z.object({
+  id: z.string(),
+  name: z.string(),
+  pid: z.number().nullable(),
+  command: z.string(),
+  status: z.enum(processStates),
+  exitCode: z.number().nullable(),
+  signal: z.string().nullable(),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  agent: z.string().nullable(),
+  type: z.enum(['background', 'concurrent']),
+  directory: z.string(),
+  stopReason: z.string().nullable(),
+  peakMemoryBytes: z.number().nullable(),
+});
+
+/** A row of the registry as outsiders see it. */
+export function describeProcess(row: ProcessRow): z.infer<typeof processShape> {
+  const { id, name, pid, command, status, exitCode, signal, startedAt, endedAt, agent, type } = row;
+  const { directory, stopReason, peakMemoryBytes } = row;
+  return {
+    id,
+    name,
+    pid,
+    command,
+    status,
+    exitCode,
+    signal,
+    startedAt,
+    endedAt,
+    agent,
+    type,
+    directory,
+    stopReason,
+    peakMemoryBytes,
+  };
+}
+
+/** The status in words, such as `exited 143 (SIGTERM)`. */
+export function statusInWords({
+  status,
+  exitCode,
+  signal,
+}: Pick<ProcessRow, 'status' | 'exitCode' | 'signal'>): string {
+  const code = exitCode === null || status === 'killed' ? '' : ` ${exitCode}`;
+  return `${status}${code}${signal === null ? '' : ` (${signal})`}`;
+}

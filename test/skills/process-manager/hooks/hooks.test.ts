@@ -1,0 +1,260 @@
+// The rules of hooks without a supervisor's timing: a clock that the test turns, real rows, real files.
+
+import { appendFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../../../skills/process-manager/engine.ts';
+import { createHooks } from '../../../../skills/process-manager/hooks/index.ts';
+import type { ProcessRow } from '../../../../skills/process-manager/processes/index.ts';
+import { failureFrom } from '../../../support/failure.ts';
+import { makeEngine, owner, spawnShell } from '../../../support/manager.ts';
+
+type NewHook = Parameters<Engine['hooks']['add']>[0];
+
+/** Hooks over a process that sleeps, with a clock that stands still until it is turned. */
+async function scene(options: { hookDepth?: number; branch?: string } = {}) {
+  const { engine, database } = makeEngine();
+  let now = Date.now();
+  const hooks = createHooks({
+    database,
+    processes: engine.processes,
+    history: engine.history,
+    logger: engine.logger,
+    clock: { now: () => now },
+  });
+  const row = await spawnShell(engine, 'sleep 600', { name: 'worker', ...options });
+  const add = (hook: Partial<NewHook>) =>
+    hooks.add({
+      processId: row.id,
+      trigger: { type: 'on_output_match', pattern: 'ERROR' },
+      action: 'notify_channel',
+      message: null,
+      delaySeconds: 0,
+      maxFires: 0,
+      creator: owner,
+      ...hook,
+    });
+  return {
+    engine,
+    database,
+    hooks,
+    row,
+    add,
+    print: (text: string) => appendFileSync(row.stdoutLog, text),
+    turn: (ms: number) => {
+      now += ms;
+    },
+    read: () => {
+      while (hooks.scan(row.id));
+    },
+    said: () => hooks.outbox.take(['notify_channel'], 100).map(({ text }) => text),
+    actions: () => engine.history.recent({ limit: 100, action: 'hook' }),
+  };
+}
+
+describe('making a hook', () => {
+  it.each([
+    ['(a)\\1', 'back-reference'],
+    ['(?=x)', 'look-ahead'],
+    ['(?<!x)y', 'look-behind'],
+    ['(unclosed', '('],
+  ])('refuses the pattern %s, and says what it is', async (pattern, named) => {
+    const { add } = await scene();
+    const failure = await failureFrom(() => add({ trigger: { type: 'on_output_match', pattern } }));
+    expect(failure.code).toBe('pattern_refused');
+    expect(failure.message).toContain(named);
+  });
+
+  it('is refused for a process that has ended', async () => {
+    const { add, engine, row } = await scene();
+    await engine.processes.kill(row, { reason: 'test', graceMs: 200 });
+    expect((await failureFrom(() => add({}))).code).toBe('not_running');
+  });
+
+  it('is refused where a branch would be too deep: three hooks deep is the deepest', async () => {
+    for (const [hookDepth, allowed] of [
+      [0, true],
+      [2, true],
+      [3, false],
+    ] as const) {
+      const { add } = await scene({ hookDepth });
+      const make = () => add({ action: 'spawn_branch' });
+      if (allowed) expect(make().action).toBe('spawn_branch');
+      else expect((await failureFrom(make)).code).toBe('hooks_too_deep');
+    }
+  });
+});
+
+describe('what fires', () => {
+  it('counts when the trigger is met, not after the delay', async () => {
+    const { add, print, read, hooks, row } = await scene();
+    add({ maxFires: 2, delaySeconds: 60 });
+    print('ERROR one\nERROR two\nERROR three\n');
+    read();
+    expect(hooks.ofProcess(row.id)[0]?.fireCount).toBe(2);
+    print('ERROR four\n');
+    read();
+    expect(hooks.ofProcess(row.id)[0]?.fireCount).toBe(2);
+  });
+
+  it('waits for its delay exactly, and is told when to look', async () => {
+    const { add, print, read, hooks, turn, said } = await scene();
+    add({ delaySeconds: 30 });
+    print('ERROR\n');
+    read();
+    await hooks.tick();
+    expect(said()).toEqual([]);
+    expect((hooks.nextMoment() ?? 0) - Date.now()).toBeGreaterThan(25_000);
+    turn(29_999);
+    await hooks.tick();
+    expect(said()).toEqual([]);
+    turn(1);
+    await hooks.tick();
+    expect(said()).toHaveLength(1);
+    expect(hooks.nextMoment()).toBeUndefined();
+  });
+
+  it('notifies at most every 180 s, counts what it held back, and tells of it afterwards', async () => {
+    const { add, print, read, hooks, turn, said, actions } = await scene();
+    add({ message: 'look at it' });
+    const round = async () => {
+      print('ERROR\n');
+      read();
+      await hooks.tick();
+    };
+    await round();
+    await round();
+    turn(179_000);
+    await round();
+    expect(said()).toHaveLength(1);
+    expect(actions().filter(({ detail }) => detail.includes('held back'))).toHaveLength(2);
+    turn(1_000);
+    await hooks.tick();
+    expect(said()).toEqual([expect.stringContaining('2 more times')]);
+    await hooks.tick();
+    expect(said()).toEqual([]);
+    turn(180_000);
+    await round();
+    expect(said()).toEqual([expect.stringMatching(/^worker \(sleep 600\): .*ERROR.*\nERROR\nlook at it$/s)]);
+  });
+
+  it('holds back for each hook by itself', async () => {
+    const { add, print, read, hooks, said } = await scene();
+    add({ message: 'first' });
+    add({ message: 'second' });
+    print('ERROR\n');
+    read();
+    await hooks.tick();
+    expect(said()).toHaveLength(2);
+  });
+
+  it.each(['inject_context', 'stop_branch', 'spawn_branch'] as const)(
+    'leaves %s for the agent, with the branch, the output, and whose rights it has',
+    async (action) => {
+      const { add, print, read, hooks, row } = await scene({ branch: 'branch-7', hookDepth: 1 });
+      const creator = { ...owner, id: 'discord:42', rights: ['read' as const] };
+      add({ action, creator, message: 'do something' });
+      print('before\nERROR here\nafter\n');
+      read();
+      await hooks.tick();
+      const [message] = hooks.outbox.take([action], 10);
+      expect(message).toMatchObject({ action, processId: row.id, branch: 'branch-7', depth: 2, creator });
+      for (const part of ['do something', 'before', 'ERROR here', 'after'])
+        expect(message?.text).toContain(part);
+    },
+  );
+
+  it('stops the process', async () => {
+    const { add, print, read, hooks, engine, row } = await scene();
+    add({ action: 'stop_process', maxFires: 1 });
+    print('ERROR\n');
+    read();
+    await hooks.tick();
+    expect(engine.processes.registry.find(row.id)).toMatchObject({ status: 'killed', exitCode: 143 });
+  });
+
+  it('survives that its process was forgotten meanwhile', async () => {
+    const { add, print, read, hooks, engine, row, database } = await scene();
+    add({ delaySeconds: 10 });
+    print('ERROR\n');
+    read();
+    await engine.processes.kill(row, { reason: 'test', graceMs: 200 });
+    engine.processes.registry.remove(row.id);
+    expect(database.prepare('SELECT count(*) AS n FROM hook_fires').get()).toEqual({ n: 0 });
+    await hooks.tick();
+  });
+});
+
+describe('the outbox', () => {
+  it('hands out at most three branches at once, and the next when one has finished', async () => {
+    const { add, print, read, hooks } = await scene();
+    add({ action: 'spawn_branch' });
+    print('ERROR\n'.repeat(5));
+    read();
+    await hooks.tick();
+    const first = hooks.outbox.take(['spawn_branch'], 100);
+    expect(first).toHaveLength(3);
+    expect(hooks.outbox.take(['spawn_branch'], 100)).toEqual([]);
+    hooks.outbox.finish(first[0]?.id ?? 0);
+    expect(hooks.outbox.take(['spawn_branch'], 100)).toHaveLength(1);
+  });
+
+  it('gives again what was taken by somebody who died', async () => {
+    const { add, print, read, hooks } = await scene();
+    add({});
+    print('ERROR\n');
+    read();
+    await hooks.tick();
+    const [taken] = hooks.outbox.take(['notify_channel'], 1);
+    expect(hooks.outbox.take(['notify_channel'], 1)).toEqual([]);
+    hooks.outbox.putBackTaken();
+    expect(hooks.outbox.take(['notify_channel'], 1)).toEqual([taken]);
+  });
+
+  it('does not grow without end when nobody takes anything', async () => {
+    const { hooks, database, row } = await scene();
+    for (let index = 0; index < 2_500; index++) {
+      hooks.outbox.put({
+        ...{ action: 'inject_context', hookId: 1, processId: row.id, at: '', text: String(index) },
+        ...{ branch: null, depth: 1, creator: owner },
+      });
+    }
+    expect(database.prepare('SELECT count(*) AS n FROM hook_outbox').get()).toEqual({ n: 2_000 });
+    expect(hooks.outbox.take(['inject_context'], 1)[0]?.text).toBe('500');
+  });
+});
+
+describe('many patterns', () => {
+  it('a thousand on one process: each line finds its own', async () => {
+    const { add, print, read, hooks, row } = await scene();
+    for (let index = 0; index < 1_000; index++) {
+      add({
+        trigger: { type: 'on_output_match', pattern: `event-${index}\\b` },
+        maxFires: 1,
+        delaySeconds: 60,
+      });
+    }
+    print(Array.from({ length: 3_000 }, (_, index) => `event-${index % 1_500}, and more`).join('\n'));
+    print('\n');
+    const startedAt = performance.now();
+    read();
+    const ms = performance.now() - startedAt;
+    expect(hooks.ofProcess(row.id).every(({ fireCount }) => fireCount === 1)).toBe(true);
+    expect(ms).toBeLessThan(10_000);
+  });
+
+  it('of the kind that makes other engines hang is quick', async () => {
+    const { add, print, read, hooks, row } = await scene();
+    add({ trigger: { type: 'on_output_match', pattern: '(a+)+$' }, delaySeconds: 60 });
+    print(`${'a'.repeat(100_000)}!\n${'a'.repeat(1_000)}\n`);
+    const startedAt = performance.now();
+    read();
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(hooks.ofProcess(row.id)[0]?.fireCount).toBe(1);
+  });
+});
+
+it('the row type of a process that hooks work on is the one that the registry gives', async () => {
+  const { row, engine } = await scene();
+  const same: ProcessRow | undefined = engine.processes.registry.find(row.id);
+  expect(same).toEqual(row);
+});
