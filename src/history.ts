@@ -1,11 +1,11 @@
-// The audit trail: one row for every call of a tool, and for whatever skills do by themselves. Bounded: reading
-// calls are many and cheap to lose, so they have a small allowance of their own.
+// The audit trail: one row for every call of a tool, and for whatever skills do by themselves. Bounded, with an
+// allowance for each kind: a flood of reading calls or of fired hooks pushes no promotion out.
 
 import type { Database } from 'better-sqlite3';
 import type { Clock, History, HistoryEntry, Migration } from '../skills/tool.ts';
 
-const keptReads = 1_000;
-const keptActs = 20_000;
+const kinds = { act: 0, read: 1, hook: 2 } as const;
+const kept = { act: 20_000, read: 1_000, hook: 10_000 } as const;
 const trimEvery = 200;
 
 export const historyMigrations: readonly Migration[] = [
@@ -19,9 +19,9 @@ export const historyMigrations: readonly Migration[] = [
             subject TEXT NOT NULL,
             outcome TEXT NOT NULL,
             detail TEXT NOT NULL,
-            is_read INTEGER NOT NULL
+            kind INTEGER NOT NULL
           ) STRICT;
-          CREATE INDEX history_by_kind ON history (is_read, id);`,
+          CREATE INDEX history_by_kind ON history (kind, id);`,
   },
 ];
 
@@ -31,10 +31,10 @@ export function createHistory(database: () => Database, clock: Clock): History {
     begin({ actor, action, subject, isRead }) {
       const { lastInsertRowid } = database()
         .prepare(
-          `INSERT INTO history (at, actor, action, subject, outcome, detail, is_read)
+          `INSERT INTO history (at, actor, action, subject, outcome, detail, kind)
            VALUES (?, ?, ?, ?, 'started', '', ?)`,
         )
-        .run(new Date(clock.now()).toISOString(), actor, action, subject, isRead ? 1 : 0);
+        .run(new Date(clock.now()).toISOString(), actor, action, subject, kinds[kindOf(action, isRead)]);
       const id = Number(lastInsertRowid);
       if (id % trimEvery === 0) trim(database());
       return id;
@@ -54,16 +54,15 @@ export function createHistory(database: () => Database, clock: Clock): History {
   };
 }
 
+function kindOf(action: string, isRead: boolean): keyof typeof kinds {
+  if (isRead) return 'read';
+  return action === 'hook' ? 'hook' : 'act';
+}
+
 function trim(database: Database): void {
-  for (const [isRead, kept] of [
-    [1, keptReads],
-    [0, keptActs],
-  ] as const) {
-    database
-      .prepare(
-        `DELETE FROM history WHERE is_read = @isRead AND id <=
-           (SELECT id FROM history WHERE is_read = @isRead ORDER BY id DESC LIMIT 1 OFFSET @kept)`,
-      )
-      .run({ isRead, kept });
-  }
+  const remove = database.prepare(
+    `DELETE FROM history WHERE kind = @kind AND id <=
+       (SELECT id FROM history WHERE kind = @kind ORDER BY id DESC LIMIT 1 OFFSET @offset)`,
+  );
+  for (const name of ['act', 'read', 'hook'] as const) remove.run({ kind: kinds[name], offset: kept[name] });
 }

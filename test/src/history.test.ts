@@ -96,9 +96,7 @@ function subjects(entries: readonly HistoryEntry[]): string[] {
 function open() {
   const database = openDatabase(makeFolder(), historyMigrations);
   onTestFinished(() => void database.close());
-  const counting = database
-    .prepare<[number], number>('SELECT count(*) FROM history WHERE is_read = ?')
-    .pluck();
+  const counting = database.prepare<[number], number>('SELECT count(*) FROM history WHERE kind = ?').pluck();
   return {
     database,
     history: createHistory(() => database, clock),

@@ -4,8 +4,9 @@
 import type { Clock, History } from '../../tool.ts';
 import { lastLines } from '../output/index.ts';
 import { isFinished, type Processes, type ProcessRow } from '../processes/index.ts';
+import type { Fire, Hook } from './hook.ts';
 import type { MessageAction, Outbox } from './outbox.ts';
-import type { Fire, Hook, HookStore } from './store.ts';
+import type { HookStore } from './store.ts';
 
 /** Between two notifications of one hook. */
 const notifyPauseMs = 180_000;

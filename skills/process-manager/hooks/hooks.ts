@@ -6,8 +6,9 @@ import { type Clock, Failure, type History, type Logger } from '../../tool.ts';
 import { compilePattern } from '../output/index.ts';
 import { isFinished, type Processes, type ProcessRow, requireRunning } from '../processes/index.ts';
 import { act, describeTrigger, tellHeldBack } from './act.ts';
+import type { Hook } from './hook.ts';
 import { createOutbox, deepestBranch, type Outbox } from './outbox.ts';
-import { createHookStore, type Hook, type HookStore, type NewHook } from './store.ts';
+import { createHookStore, type HookStore, type NewHook } from './store.ts';
 import { createWatch } from './watch.ts';
 
 const mostHooksPerProcess = 2_000;
@@ -46,11 +47,9 @@ export function createHooks(options: {
   /** Fires that are being carried out by this process right now. */
   const underWay = new Set<number>();
 
-  const hooksForOutput = (processId: string) =>
-    store.waitingForOutput().filter((hook) => hook.processId === processId);
   const watch = createWatch({ store, clock, logger });
   const scan = (processId: string) => {
-    const hooks = hooksForOutput(processId);
+    const hooks = store.waitingForOutput(processId);
     const row = processes.registry.find(processId);
     if (hooks.length > 0 && row) return watch.scan(row, hooks);
     watch.forget(processId);
@@ -61,9 +60,9 @@ export function createHooks(options: {
     add: (hook) => add(store, processes, { ...hook, createdAt: new Date(clock.now()).toISOString() }),
     ofProcess: (processId) => store.ofProcess(processId),
     describe: describeTrigger,
-    watched: () => [...new Set(store.waitingForOutput().map(({ processId }) => processId))],
+    watched: () => store.watchedProcesses(),
     readUntil: (processId, stream) =>
-      hooksForOutput(processId).length === 0 ? undefined : watch.position(processId, stream),
+      store.waitingForOutput(processId).length === 0 ? undefined : watch.position(processId, stream),
     scan,
     async tick() {
       decideEnds(store, processes, clock, scan);

@@ -4,7 +4,7 @@
 
 import type { Database } from 'better-sqlite3';
 import { type Actor, Failure, type Migration } from '../../tool.ts';
-import type { HookAction } from './store.ts';
+import type { HookAction } from './hook.ts';
 
 /** How deep branches may be that hooks spawn. */
 export const deepestBranch = 3;

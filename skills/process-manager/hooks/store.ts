@@ -3,103 +3,13 @@
 // written in one transaction, so a line is matched once however often the supervisor dies.
 
 import type { Database } from 'better-sqlite3';
-import type { Actor, Migration } from '../../tool.ts';
+import type { Actor } from '../../tool.ts';
+import type { Fire, Hook, HookAction, Stream, Trigger } from './hook.ts';
 
-export const exitFilters = ['any', 'success', 'failure'] as const;
-export const actions = [
-  'stop_process',
-  'stop_branch',
-  'inject_context',
-  'spawn_branch',
-  'notify_channel',
-] as const;
-export type HookAction = (typeof actions)[number];
-export type Stream = 'stdout' | 'stderr';
-
-/** When a hook fires. */
-export type Trigger =
-  | { readonly type: 'on_exit'; readonly filter: (typeof exitFilters)[number] }
-  | { readonly type: 'on_output_match'; readonly pattern: string }
-  | { readonly type: 'on_timeout'; readonly seconds: number };
-
-/** A trigger and an action on one process. */
-export interface Hook {
-  readonly id: number;
-  readonly processId: string;
-  readonly trigger: Trigger;
-  readonly action: HookAction;
-  readonly message: string | null;
-  readonly delaySeconds: number;
-  /** 0 is unlimited. */
-  readonly maxFires: number;
-  readonly fireCount: number;
-  /** Whoever made it; what it does, it does with their rights. */
-  readonly creator: Actor;
-  readonly createdAt: string;
-  /** True once the output that was there before the hook has been read for it. */
-  readonly caughtUp: boolean;
-  /** When its last notification went out, and how many were held back since. */
-  readonly notifiedAt: string | null;
-  readonly heldBack: number;
-}
-
-/** A trigger that was met. */
-export interface Fire {
-  readonly id: number;
-  readonly hookId: number;
-  readonly processId: string;
-  readonly at: string;
-  readonly dueAt: string;
-  readonly line: string | null;
-  readonly stream: Stream | null;
-  /** Logical offset of the matched line. */
-  readonly offset: number | null;
-}
-
-export const hookMigrations: readonly Migration[] = [
-  {
-    name: 'process-manager/2-hooks',
-    sql: `CREATE TABLE hooks (
-            id INTEGER PRIMARY KEY,
-            process_id TEXT NOT NULL REFERENCES processes (id) ON DELETE CASCADE,
-            trigger_json TEXT NOT NULL,
-            type TEXT NOT NULL,
-            action TEXT NOT NULL,
-            message TEXT,
-            delay_seconds REAL NOT NULL,
-            max_fires INTEGER NOT NULL,
-            fire_count INTEGER NOT NULL DEFAULT 0,
-            creator_json TEXT NOT NULL,
-            created_at TEXT NOT NULL,
-            caught_up INTEGER NOT NULL DEFAULT 0,
-            notified_at TEXT,
-            held_back INTEGER NOT NULL DEFAULT 0,
-            done INTEGER NOT NULL DEFAULT 0
-          ) STRICT;
-          CREATE INDEX hooks_active ON hooks (done, type);
-          CREATE INDEX hooks_by_process ON hooks (process_id);
-          CREATE TABLE hook_cursors (
-            process_id TEXT NOT NULL REFERENCES processes (id) ON DELETE CASCADE,
-            stream TEXT NOT NULL,
-            position INTEGER NOT NULL,
-            PRIMARY KEY (process_id, stream)
-          ) STRICT, WITHOUT ROWID;
-          CREATE TABLE hook_fires (
-            id INTEGER PRIMARY KEY,
-            hook_id INTEGER NOT NULL REFERENCES hooks (id) ON DELETE CASCADE,
-            process_id TEXT NOT NULL REFERENCES processes (id) ON DELETE CASCADE,
-            at TEXT NOT NULL,
-            due_at TEXT NOT NULL,
-            line TEXT,
-            stream TEXT,
-            position INTEGER,
-            state TEXT NOT NULL DEFAULT 'due'
-          ) STRICT;
-          CREATE INDEX hook_fires_due ON hook_fires (state, due_at);
-          CREATE INDEX hook_fires_by_hook ON hook_fires (hook_id);
-          CREATE INDEX hook_fires_by_process ON hook_fires (process_id);`,
-  },
-];
+/** Fires of one hook that wait to be carried out: what comes beyond is counted and passed over. */
+const mostWaiting = 1_000;
+/** Fires that were carried out are kept for a while, to be looked at. */
+const keptFires = 1_000;
 
 /** What somebody asks for. */
 export type NewHook = Pick<
@@ -119,14 +29,18 @@ export interface HookStore {
   insert(hook: NewHook): Hook;
   find(id: number): Hook | undefined;
   ofProcess(processId: string): Hook[];
-  /** Hooks that wait for a line, of processes that run or whose last lines were not read yet. */
-  waitingForOutput(): Hook[];
+  /** Hooks of a process that wait for a line. */
+  waitingForOutput(processId: string): Hook[];
+  /** Processes that run, or whose last lines were not read yet, and whose output somebody waits for. */
+  watchedProcesses(): string[];
   /** Hooks that wait for the end of a process that has ended. */
   waitingForFinished(): Hook[];
   /** Hooks that wait for a moment, or for the end that comes before it. */
   waitingForTimeout(): Hook[];
-  /** Records that the trigger was met; nothing when the hook has fired often enough. */
-  fire(hook: Hook, at: number, line?: MatchedLine): void;
+  /** Records that an end or a moment was met; nothing when the hook has fired often enough. */
+  fire(hook: Hook, at: number): void;
+  /** Records that lines were met: all are counted, and as many wait to be carried out as there is room for. */
+  fireForLines(hook: Hook, at: number, lines: readonly MatchedLine[]): void;
   /** Nothing can trigger it any more. */
   finish(id: number): void;
   markCaughtUp(id: number): void;
@@ -172,7 +86,17 @@ export function createHookStore(database: Database): HookStore {
       return found && asHook(found);
     },
     ofProcess: (processId) => read('WHERE process_id = ? ORDER BY id').all(processId).map(asHook),
-    waitingForOutput: () => read(`WHERE done = 0 AND type = 'on_output_match' ORDER BY id`).all().map(asHook),
+    waitingForOutput: (processId) =>
+      read(`WHERE process_id = ? AND done = 0 AND type = 'on_output_match' ORDER BY id`)
+        .all(processId)
+        .map(asHook),
+    watchedProcesses: () =>
+      database
+        .prepare<[], string>(
+          `SELECT DISTINCT process_id FROM hooks WHERE done = 0 AND type = 'on_output_match'`,
+        )
+        .pluck()
+        .all(),
     waitingForFinished: () =>
       read(
         `WHERE done = 0 AND type = 'on_exit' AND process_id IN
@@ -181,26 +105,22 @@ export function createHookStore(database: Database): HookStore {
         .all()
         .map(asHook),
     waitingForTimeout: () => read(`WHERE done = 0 AND type = 'on_timeout' ORDER BY id`).all().map(asHook),
-    fire: (hook, at, line) => {
-      const counted = run(
-        `UPDATE hooks SET fire_count = fire_count + 1, done = (max_fires > 0 AND fire_count + 1 >= max_fires)
-         WHERE id = @id AND done = 0 AND (max_fires = 0 OR fire_count < max_fires)`,
-        { id: hook.id },
-      );
-      if (counted.changes === 0) return;
-      run(
-        `INSERT INTO hook_fires (hook_id, process_id, at, due_at, line, stream, position)
-         VALUES (@hookId, @processId, @at, @dueAt, @line, @stream, @position)`,
-        {
-          hookId: hook.id,
-          processId: hook.processId,
-          at: iso(at),
-          dueAt: iso(at + (line ? hook.delaySeconds * 1_000 : 0)),
-          line: line?.text ?? null,
-          stream: line?.stream ?? null,
-          position: line?.offset ?? null,
-        },
-      );
+    fire: (hook, at) => {
+      if (count(database, hook, 1) === 1) insertFire(database, hook, at, at, undefined);
+    },
+    fireForLines: (hook, at, lines) => {
+      const counted = count(database, hook, lines.length);
+      const kept = Math.min(counted, mostWaiting - waitingOf(database, hook));
+      for (const line of lines.slice(0, Math.max(0, kept))) {
+        insertFire(database, hook, at, at + hook.delaySeconds * 1_000, line);
+      }
+      const passedOver = counted - Math.max(0, kept);
+      if (passedOver > 0 && hook.action === 'notify_channel') {
+        run('UPDATE hooks SET held_back = held_back + @passedOver WHERE id = @id', {
+          id: hook.id,
+          passedOver,
+        });
+      }
     },
     finish: (id) => void run('UPDATE hooks SET done = 1 WHERE id = @id', { id }),
     markCaughtUp: (id) => void run('UPDATE hooks SET caught_up = 1 WHERE id = @id', { id }),
@@ -229,7 +149,14 @@ export function createHookStore(database: Database): HookStore {
         .get();
       return next ? Date.parse(next) : undefined;
     },
-    close: ({ id }, state) => void run('UPDATE hook_fires SET state = @state WHERE id = @id', { id, state }),
+    close: ({ id, hookId }, state) => {
+      run('UPDATE hook_fires SET state = @state WHERE id = @id', { id, state });
+      run(`DELETE FROM hook_fires WHERE hook_id = @hookId AND state <> 'due' AND id <= @id - @keptFires`, {
+        hookId,
+        id,
+        keptFires,
+      });
+    },
     noteSent: (id, at) =>
       void run('UPDATE hooks SET notified_at = @at, held_back = 0 WHERE id = @id', { id, at }),
     noteHeldBack: (id) => void run('UPDATE hooks SET held_back = held_back + 1 WHERE id = @id', { id }),
@@ -237,6 +164,56 @@ export function createHookStore(database: Database): HookStore {
       read('WHERE held_back > 0 AND notified_at <= ? ORDER BY id').all(moment).map(asHook),
     together: (work) => database.transaction(work).immediate(),
   };
+}
+
+/** Counts triggers that were met, at most as many as the hook may still fire; returns how many it took. */
+function count(database: Database, hook: Hook, times: number): number {
+  const row = database
+    .prepare<[number], { fire_count: number; max_fires: number }>(
+      'SELECT fire_count, max_fires FROM hooks WHERE id = ? AND done = 0',
+    )
+    .get(hook.id);
+  if (!row) return 0;
+  const left = row.max_fires === 0 ? times : Math.min(times, row.max_fires - row.fire_count);
+  database
+    .prepare(
+      `UPDATE hooks SET fire_count = fire_count + @left,
+         done = (max_fires > 0 AND fire_count + @left >= max_fires) WHERE id = @id`,
+    )
+    .run({ id: hook.id, left });
+  return left;
+}
+
+function waitingOf(database: Database, hook: Hook): number {
+  return Number(
+    database
+      .prepare<unknown[], number>(`SELECT count(*) FROM hook_fires WHERE hook_id = ? AND state = 'due'`)
+      .pluck()
+      .get(hook.id),
+  );
+}
+
+function insertFire(
+  database: Database,
+  hook: Hook,
+  at: number,
+  dueAt: number,
+  line: MatchedLine | undefined,
+): void {
+  database
+    .prepare(
+      `INSERT INTO hook_fires (hook_id, process_id, at, due_at, line, stream, position)
+       VALUES (@hookId, @processId, @at, @dueAt, @line, @stream, @position)`,
+    )
+    .run({
+      hookId: hook.id,
+      processId: hook.processId,
+      at: iso(at),
+      dueAt: iso(dueAt),
+      line: line?.text ?? null,
+      stream: line?.stream ?? null,
+      position: line?.offset ?? null,
+    });
 }
 
 function asHook(record: HookRecord): Hook {

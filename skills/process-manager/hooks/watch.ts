@@ -15,7 +15,8 @@ import {
   type NewLines,
 } from '../output/index.ts';
 import { isFinished, type ProcessRow } from '../processes/index.ts';
-import type { Hook, HookStore, Stream } from './store.ts';
+import type { Hook, Stream } from './hook.ts';
+import type { HookStore } from './store.ts';
 
 /** How much is read before others get their turn. */
 const chunkBytes = 1024 * 1024;
@@ -152,9 +153,15 @@ function matchAll(matcher: Matcher<Hook>, blocks: readonly LineBlock[]): LineMat
 }
 
 function record(store: HookStore, clock: Clock, matches: readonly LineMatch<Hook>[], stream: Stream): void {
+  const byHook = new Map<Hook, { text: string; stream: Stream; offset: number }[]>();
   for (const { line, ids } of matches) {
-    for (const hook of ids) store.fire(hook, clock.now(), { text: line.text, stream, offset: line.start });
+    for (const hook of ids) {
+      const lines = byHook.get(hook) ?? [];
+      byHook.set(hook, lines);
+      lines.push({ text: line.text, stream, offset: line.start });
+    }
   }
+  for (const [hook, lines] of byHook) store.fireForLines(hook, clock.now(), lines);
 }
 
 function logsOf(row: ProcessRow): (readonly [Stream, string])[] {

@@ -1,7 +1,7 @@
 // The door to a process's output: reading it by line, matching it, following it, and keeping its files small.
 
 export { createFollower, type Follower, type NewLines } from './follow.ts';
-export { createTail, lastLines, type Tail } from './last-lines.ts';
+export { createTail, lastLines } from './last-lines.ts';
 export { lastText } from './last-text.ts';
 export {
   createBlockReader,
@@ -11,8 +11,8 @@ export {
   LONGEST_LINE_BYTES,
   linesOf,
 } from './line-reader.ts';
-export { type LogState, readLogState } from './log.ts';
+export { readLogState } from './log.ts';
 export { createMask } from './mask.ts';
 export { createMatcher, type LineMatch, type Matcher } from './matcher.ts';
-export { compilePattern, type Pattern } from './patterns.ts';
-export { TRIM_LIMIT_BYTES, type TrimOptions, type TrimResult, trimLog } from './trim.ts';
+export { compilePattern } from './patterns.ts';
+export { trimLog } from './trim.ts';

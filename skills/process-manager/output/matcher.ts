@@ -52,7 +52,9 @@ function searchEach<Id>(patterns: readonly { id: Id; pattern: Pattern }[]): Sear
   return (block) => {
     if (patterns.length === 0) return undefined;
     const text = textOf(block);
-    const candidates = patterns.filter(({ pattern }) => !pattern.searchesBlocks || pattern.regex.test(text));
+    const candidates = patterns.filter(
+      ({ pattern }) => !pattern.searchesBlocks || (pattern.quickSearch ?? pattern.regex).test(text),
+    );
     if (candidates.length === 0) return undefined;
     return (line) => candidates.filter(({ pattern }) => pattern.regex.test(line)).map(({ id }) => id);
   };

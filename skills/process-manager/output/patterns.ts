@@ -9,6 +9,9 @@ const LONGEST_PATTERN = 1_000;
 /** A state machine with more steps than this is linear still, but too slow for a busy log. */
 const LARGEST_PROGRAM = 2_000;
 
+/** Its time grows with the length of the words as well, so they are kept short. */
+const LONGEST_QUICK_SEARCH = 100;
+
 /** An accepted pattern. */
 export interface Pattern {
   /** As it was written. */
@@ -18,6 +21,8 @@ export interface Pattern {
   readonly regex: RE2JS;
   /** True when a line can match only if the block that it stands in does. */
   readonly searchesBlocks: boolean;
+  /** Finds a block with a match as surely as `regex` does, and ten times faster, where there is such a thing. */
+  readonly quickSearch?: RegExp;
 }
 
 /** Compiles `source`, written plainly (`(?i)error`) or between slashes (`/error/i`); throws `pattern_refused`. */
@@ -37,7 +42,19 @@ export function compilePattern(source: string): Pattern {
   }
   // `\A` and `\z` mean a line's ends but would find only the block's; so would `^` and `$` with `m` switched off.
   const searchesBlocks = !/\\[Az]|\(\?[a-zA-Z]*-/.test(expression);
-  return { source, expression, regex, searchesBlocks };
+  const quickSearch = quickSearchFor(expression);
+  return { source, expression, regex, searchesBlocks, ...(quickSearch && { quickSearch }) };
+}
+
+/**
+ * The language's own engine goes back and tries again, so it is only given alternatives of plain words, where it never
+ * has to. `u` makes it fold case as RE2 does.
+ */
+function quickSearchFor(expression: string): RegExp | undefined {
+  const [, folded, words] =
+    /^(\(\?i\))?([\w :=,;@!"'<>/-]+(?:\|[\w :=,;@!"'<>/-]+)*)$/.exec(expression) ?? [];
+  if (words === undefined || words.length > LONGEST_QUICK_SEARCH) return undefined;
+  return new RegExp(words, folded === undefined ? 'u' : 'iu');
 }
 
 /** What stands between the slashes, with the flags in RE2's form; a path such as `/usr/bin` is no such pattern. */
@@ -54,15 +71,17 @@ function compile(source: string, expression: string): RE2JS {
     return RE2JS.compile(expression, RE2JS.MULTILINE);
   } catch (cause) {
     if (!(cause instanceof RE2JSException)) throw cause;
-    const part = cause instanceof RE2JSSyntaxException ? (cause.input ?? source) : source;
-    const known = constructs.find(({ looksLike }) => looksLike.test(part));
-    if (known !== undefined) throw refused(`\`${part}\` is ${known.name}`, known.hint, cause);
-    const reason = cause instanceof RE2JSSyntaxException ? `${cause.error}: \`${part}\`` : cause.message;
-    throw refused(
-      reason,
-      'Put a backslash before a character that is meant literally, as in `\\[` or `\\(`.',
-      cause,
+    const error = cause instanceof RE2JSSyntaxException ? cause.error : cause.message;
+    // The parser names what it stopped at, or all of it, with the flag in front that every pattern here is given.
+    const part = (cause instanceof RE2JSSyntaxException ? (cause.input ?? source) : source).replace(
+      '(?m)',
+      '',
     );
+    const isUnbalanced = /missing|unexpected/.test(error);
+    const known = isUnbalanced ? undefined : constructs.find(({ looksLike }) => looksLike.test(part));
+    if (known !== undefined) throw refused(`\`${part}\` is ${known.name}`, known.hint, cause);
+    const hint = 'Put a backslash before a character that is meant literally, as in `\\[` or `\\(`.';
+    throw refused(`${error}: \`${part}\``, hint, cause);
   }
 }
 

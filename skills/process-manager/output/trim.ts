@@ -95,6 +95,8 @@ function trimTarget(target: TrimTarget, limit: number, { keepFrom, method }: Tri
     }
     if (method === 'collapse') return { removedBytes: 0, outcome: 'unsupported' };
   }
+  // The writers stand still for as long as it takes to copy what is kept; that must not be more than is gained.
+  if (size - cut > Math.max(cut, limit)) return { removedBytes: 0, outcome: 'held' };
   return { removedBytes: copyDown(target, cut, removable), outcome: 'trimmed', method: 'copy' };
 }
 

@@ -21,6 +21,8 @@ const sweepMs = 5_000;
 const upkeepMs = 1_000;
 const memoryMs = 10_000;
 const forgetMs = 3_600_000;
+/** As many endings as are kept, and more than run anywhere. */
+const mostLogsAtStart = 5_000;
 
 /** What the supervisor works on, and whom it tells. */
 export interface SupervisorOptions {
@@ -140,7 +142,9 @@ function supervise(options: SupervisorOptions): { stop(): void } {
 
   hooks.outbox.putBackTaken();
   processes.settleAll();
-  const endings = watchEndings(processes, tick);
+  // What has ended too: a trimmer may have been killed in the middle of its work.
+  trimLogs(processes.registry.recent({ since: '', limit: mostLogsAtStart }), options);
+  const endings = watchEndings(options, tick);
   let version = dataVersion(database);
   const every = (ms: number, work: () => void) => timers.push(setInterval(guard(logger, work), ms));
   every(noticeMs, () => {
@@ -153,7 +157,7 @@ function supervise(options: SupervisorOptions): { stop(): void } {
   every(sweepMs, () => {
     if (processes.settleAll().length > 0) tick();
   });
-  every(upkeepMs, () => trimLogs(processes, hooks, logger));
+  every(upkeepMs, () => trimLogs(processes.registry.unfinished(), options));
   every(memoryMs, () => noteMemory(database, processes));
   every(forgetMs, () => processes.forgetOld());
   processes.forgetOld();
@@ -170,14 +174,15 @@ function supervise(options: SupervisorOptions): { stop(): void } {
 }
 
 /** Settles a process as soon as its shim has written its status down. */
-function watchEndings(processes: Processes, onEnded: () => void): FSWatcher {
+function watchEndings(options: SupervisorOptions, onEnded: () => void): FSWatcher {
+  const { processes } = options;
   const folder = processes.endingsFolder;
   mkdirSync(folder, { recursive: true });
   const look = () => {
     const names = readdirSync(folder);
     for (const id of names) {
       const row = processes.registry.find(id);
-      if (row) processes.settle(row);
+      if (row) trimLogs([processes.settle(row)], options);
       removeIfThere(join(folder, id));
     }
     if (names.length > 0) onEnded();

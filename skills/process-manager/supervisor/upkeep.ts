@@ -5,14 +5,20 @@ import type { Database } from 'better-sqlite3';
 import type { Logger } from '../../tool.ts';
 import type { Hooks } from '../hooks/index.ts';
 import { trimLog } from '../output/index.ts';
-import type { Processes } from '../processes/index.ts';
+import type { Processes, ProcessRow } from '../processes/index.ts';
 
 /** A log that grows faster than it can be matched is trimmed all the same from this size on, and hooks are told. */
 const mostBytes = 64 * 1024 * 1024;
 
-/** Trims the logs of what runs, but nothing that a hook has not read yet. */
-export function trimLogs(processes: Processes, hooks: Hooks, logger: Logger): void {
-  for (const row of processes.registry.unfinished()) {
+/**
+ * Trims the logs of these processes, but nothing that a hook has not read yet; where a trimmer before this one was
+ * killed half-way, ends its work.
+ */
+export function trimLogs(
+  rows: readonly ProcessRow[],
+  { processes, hooks, logger }: { processes: Processes; hooks: Hooks; logger: Logger },
+): void {
+  for (const row of rows) {
     for (const [stream, path] of [
       ['stdout', row.stdoutLog],
       ['stderr', row.stderrLog],

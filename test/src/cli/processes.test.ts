@@ -207,6 +207,34 @@ describe('kill', () => {
   });
 });
 
+describe('many command lines at once', () => {
+  it('share one registry with a supervisor: nothing starts twice, nothing is lost, nobody finds it busy', async () => {
+    const { root, json } = shell();
+    const supervisor = await startSupervisorProcess(root);
+    const commands = Array.from({ length: 12 }, (_, index) => `echo ${index} >> ${root}/started; sleep 60`);
+    const answers = await Promise.all(
+      commands.map((command, index) =>
+        json<{ process: Shown }>('run', command, '--name', `n${index}`, '--agent', 'many'),
+      ),
+    );
+    expect(new Set(answers.map(({ process: started }) => started.id)).size).toBe(12);
+    const kills = await Promise.all(
+      answers.slice(0, 6).map(({ process: started }) => json<{ processes: Shown[] }>('kill', started.id)),
+    );
+    expect(kills.flatMap(({ processes }) => processes.map(({ status }) => status))).toEqual(
+      Array(6).fill('killed'),
+    );
+    await json('kill', '--agent', 'many');
+    const { processes } = await json<{ processes: Shown[] }>('list');
+    expect(processes.map(({ status }) => status)).toEqual(Array(12).fill('killed'));
+    const started = readFileSync(join(root, 'started'), 'utf8').trim().split('\n').map(Number);
+    expect(started.sort((one, other) => one - other)).toEqual(
+      Array.from({ length: 12 }, (_, index) => index),
+    );
+    expect(supervisor.errors()).toBe('');
+  });
+});
+
 describe('logs, status and send', () => {
   it('show what was printed, also after the end', async () => {
     const { run, json, plain } = shell();

@@ -1,6 +1,6 @@
 // What nothing else does: output, exit codes and triggers across kill -9 of the supervisor, with real processes.
 
-import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startOf } from '../../../../skills/process-manager/base/index.ts';
@@ -113,10 +113,10 @@ describe('ends', () => {
 describe('output', () => {
   it('is matched line by line, whoever kills the supervisor meanwhile: every line once, none lost', async () => {
     const { engine, root } = makeEngine();
-    const total = 3_000;
+    const total = 900;
     const row = await spawnShell(
       engine,
-      `for i in $(seq ${total}); do echo "line $i"; [ $((i % 100)) = 0 ] && sleep 0.05; done; echo 'the last one'`,
+      `for i in $(seq ${total}); do echo "line $i"; [ $((i % 30)) = 0 ] && sleep 0.05; done; echo 'the last one'`,
     );
     const hook = engine.hooks.add({
       processId: row.id,
@@ -138,7 +138,7 @@ describe('output', () => {
     }
     const last = await startSupervisorProcess(root);
     await until('all were matched', () => engine.hooks.ofProcess(row.id)[0]?.fireCount === total);
-    await until('all were carried out', () => hookRows(engine).length >= 1_000);
+    await until('all were carried out', () => hookRows(engine).length === total);
     await last.kill('SIGTERM');
     const offsets = engine
       .database()
@@ -307,6 +307,51 @@ describe('the supervisor', () => {
     const supervisor = await startSupervisorProcess(root);
     appendFileSync(join(engine.processes.endingsFolder, 'nobody-knows-it'), 'x');
     await until('it is cleared away', () => readdirSync(engine.processes.endingsFolder).length === 0);
+    expect(supervisor.errors()).toBe('');
+  });
+});
+
+describe('a flood', () => {
+  it('of 200,000 numbered lines is trimmed meanwhile, and every line is matched once', async () => {
+    const { engine, root } = makeEngine();
+    const supervisor = await startSupervisorProcess(root);
+    const total = 200_000;
+    const padding = 'x'.repeat(80);
+    const row = await spawnShell(engine, `seq -f 'line %.0f ${padding}' ${total}; echo 'the end'`);
+    const hook = (pattern: string) =>
+      engine.hooks.add({
+        processId: row.id,
+        trigger: { type: 'on_output_match', pattern },
+        action: 'inject_context',
+        message: null,
+        delaySeconds: 60,
+        maxFires: 0,
+        creator: owner,
+      });
+    for (const pattern of [`^line \\d+ ${padding}$`, '^the end$']) hook(pattern);
+    const counts = () => engine.hooks.ofProcess(row.id).map(({ fireCount }) => fireCount);
+    await until('all lines were matched', () => counts()[1] === 1, 25_000);
+    expect(counts()).toEqual([total, 1]);
+    expect(supervisor.errors()).toBe('');
+  });
+
+  it('keeps a log near its limit, and the newest lines whole', async () => {
+    const { engine, root } = makeEngine();
+    const supervisor = await startSupervisorProcess(root);
+    const row = await spawnShell(
+      engine,
+      `for i in $(seq 40); do seq -f "round $i line %.0f ${'y'.repeat(80)}" 2000; sleep 0.1; done; sleep 60`,
+    );
+    await until(
+      'it has printed all',
+      () => readFileSync(row.stdoutLog, 'utf8').includes('round 40 line 2000'),
+      25_000,
+    );
+    await until('it is trimmed', () => statSync(row.stdoutLog).size <= 512 * 1024);
+    const lines = readFileSync(row.stdoutLog, 'utf8').trimEnd().split('\n').slice(1);
+    expect(lines.at(-1)).toBe(`round 40 line 2000 ${'y'.repeat(80)}`);
+    expect(lines.length).toBeGreaterThan(2_000);
+    expect(lines.filter((line) => !/^round \d+ line \d+ y{80}$/.test(line))).toEqual([]);
     expect(supervisor.errors()).toBe('');
   });
 });
