@@ -13,7 +13,7 @@ import { whileLocked } from './trim-lock.ts';
 import { sizeOf, type TrimTarget } from './trim-record.ts';
 
 /** Where trimming begins. */
-export const TRIM_LIMIT_BYTES = 512 * 1024;
+const TRIM_LIMIT_BYTES = 512 * 1024;
 
 export interface TrimOptions {
   /** Size beyond which the log is trimmed to half of it. */
