@@ -11,6 +11,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const codeRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const cacheFolder = join(codeRoot, 'node_modules', '.cache', 'understudy');
 const keptBundles = 3;
+/** npm writes it at each change of a package: it stands for all of them. */
+const packageList = 'node_modules/.package-lock.json';
 
 /** Runs the command line with this process's arguments. */
 export async function launch() {
@@ -51,10 +53,17 @@ async function makeBundle() {
       platform: 'node',
       format: 'esm',
       target: 'node20',
-      packages: 'external',
+      // Small packages are bundled too: reading their hundred files costs more than all of our own. Those that hold
+      // native code, or that few verbs need, stay outside and are loaded when they are.
+      external: ['better-sqlite3', 'esbuild', 'execa', 'pino', 'tsx', 'yaml'],
+      banner: {
+        js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+      },
       logLevel: 'silent',
     });
-    const sources = Object.keys(result.metafile.inputs).filter((source) => source !== '<stdin>');
+    const sources = Object.keys(result.metafile.inputs)
+      .filter((source) => source !== '<stdin>' && !source.startsWith('node_modules/'))
+      .concat(packageList);
     const bundle = stateOf(names, sources);
     const [output] = result.outputFiles;
     if (!output) return undefined;

@@ -2,8 +2,8 @@
 // shows the line; nothing is ever written here.
 
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { type Document, LineCounter, parseDocument } from 'yaml';
 import { Failure } from '../../skills/tool.ts';
 
 /** A file's content as an object; undefined when there is no such file. */
@@ -26,7 +26,9 @@ export function readBotConfigYaml(root: string): RawFile {
   const text = readText(root, 'bot_config.yaml');
   if (text === undefined) return undefined;
   const spaced = text.replace(/^\t+/gm, (tabs) => '    '.repeat(tabs.length));
-  const document: Document = parseDocument(spaced, { lineCounter: new LineCounter(), prettyErrors: false });
+  // Loaded here, since it costs every start of the command line 30 ms, and most instances have no such file.
+  const { parseDocument }: typeof import('yaml') = createRequire(import.meta.url)('yaml');
+  const document = parseDocument(spaced, { prettyErrors: false });
   const error = document.errors[0];
   if (error) throw syntaxFailure('bot_config.yaml', spaced, error.pos[0], error.message);
   try {
