@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['node_modules/**', 'staging/**', 'backups/**'],
     pool: 'forks',
+    setupFiles: ['test/support/keep-sqlite.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     coverage: {

@@ -9,10 +9,12 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type DatabaseConstructor from 'better-sqlite3';
-import type { Database } from 'better-sqlite3';
+import type { Database, Statement } from 'better-sqlite3';
 import { Failure, type Migration } from '../skills/tool.ts';
 
 const keptBackups = 5;
+/** Every database that this process has opened: see `keepObjects`. */
+const kept: Database[] = [];
 
 /** Where the database of an instance is. */
 function databasePath(root: string): string {
@@ -26,11 +28,9 @@ export function openDatabase(root: string, migrations: readonly Migration[]): Da
   let database: Database | undefined;
   try {
     mkdirSync(dirname(path), { recursive: true });
-    database = new Constructor(path, { timeout: 5_000 });
+    database = keepObjects(new Constructor(path, { timeout: 5_000 }));
     refuseNewer(database, path, migrations);
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = NORMAL');
-    database.pragma('foreign_keys = ON');
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
     migrate(database, path, root, migrations);
     return database;
   } catch (error) {
@@ -58,7 +58,7 @@ function migrate(database: Database, path: string, root: string, migrations: rea
         apply(database, name, sql);
         record.run(name, new Date().toISOString());
       }
-      database.pragma(`user_version = ${format(migrations)}`);
+      database.exec(`PRAGMA user_version = ${format(migrations)}`);
     })
     .immediate();
 }
@@ -84,7 +84,7 @@ function format(migrations: readonly Migration[]): number {
 }
 
 function refuseNewer(database: Database, path: string, migrations: readonly Migration[]): void {
-  const found = Number(database.pragma('user_version', { simple: true }));
+  const found = Number(database.prepare('PRAGMA user_version').pluck().get());
   if (found <= format(migrations)) return;
   throw new Failure(
     'database_newer',
@@ -111,11 +111,30 @@ function backUp(database: Database, root: string): void {
   for (const name of older) rmSync(join(folder, name), { force: true });
 }
 
+/**
+ * Makes sure that nothing of a database is ever garbage collected: from 24.19 on, Node aborts when an object of
+ * better-sqlite3 12 is finalised by a collection that no JavaScript is running for. (13 has mended this, and needs
+ * Node 22.) Preparing a statement once instead of at each call is also what makes it fast. The texts of statements are
+ * constants, so there are as many of them as the code has; `pragma()` prepares a new one each time, and is not used.
+ */
+function keepObjects(database: Database): Database {
+  const statements = new Map<string, Statement>();
+  const prepare = database.prepare.bind(database);
+  const prepareOnce = (text: string): Statement => {
+    const known = statements.get(text) ?? prepare(text);
+    statements.set(text, known);
+    return known;
+  };
+  kept.push(database);
+  return Object.assign(database, { prepare: prepareOnce });
+}
+
 /** Loaded on use, so that `doctor` can still say what is wrong when the native module is what is broken. */
 function loadNativeModule(): typeof DatabaseConstructor {
   try {
     const Constructor: typeof DatabaseConstructor = createRequire(import.meta.url)('better-sqlite3');
-    new Constructor(':memory:').close();
+    // The native half is loaded by the first database that is opened.
+    keepObjects(new Constructor(':memory:')).close();
     return Constructor;
   } catch (error) {
     throw new Failure(

@@ -39,7 +39,7 @@ function checkConfig({ problem }: Subject): Finding {
 
 function checkDatabase({ database }: Subject): Finding {
   try {
-    const result = database().pragma('quick_check(1)', { simple: true });
+    const result = database().prepare('PRAGMA quick_check(1)').pluck().get();
     if (result === 'ok') return { name: 'database', status: 'ok', message: 'memory/understudy.db is sound' };
     return {
       name: 'database',

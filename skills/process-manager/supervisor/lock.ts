@@ -12,17 +12,32 @@ export interface SupervisorLock {
   release(): void;
 }
 
+/**
+ * One connection to each lock file, never closed: it is asked again and again, and an object of better-sqlite3 must not
+ * be garbage collected (see `keepObjects` in src/database.ts).
+ */
+const connections = new Map<string, Database>();
+/** The locks that this process itself holds. */
+const held = new Set<string>();
+
 /** Takes the lock, or returns nothing when somebody has it. */
 export function takeSupervisorLock(root: string): SupervisorLock | undefined {
-  const database = open(root);
+  const path = lockPath(root);
+  if (held.has(path)) return undefined;
+  const connection = connect(path);
   try {
-    database.exec('BEGIN EXCLUSIVE');
-    return { release: () => database.close() };
+    connection.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    database.close();
     if (isBusy(error)) return undefined;
     throw error;
   }
+  held.add(path);
+  return {
+    release: () => {
+      held.delete(path);
+      connection.exec('ROLLBACK');
+    },
+  };
 }
 
 /** True while somebody supervises this instance. */
@@ -33,9 +48,13 @@ export function isSupervised(root: string): boolean {
   return lock === undefined;
 }
 
-function open(root: string): Database {
+function connect(path: string): Database {
+  const known = connections.get(path);
+  if (known) return known;
   const Constructor: typeof DatabaseConstructor = createRequire(import.meta.url)('better-sqlite3');
-  return new Constructor(lockPath(root), { timeout: 0 });
+  const made = new Constructor(path, { timeout: 0 });
+  connections.set(path, made);
+  return made;
 }
 
 function lockPath(root: string): string {

@@ -215,7 +215,7 @@ function guard(logger: Logger, work: () => void): () => void {
 }
 
 function dataVersion(database: Database): unknown {
-  return database.pragma('data_version', { simple: true });
+  return database.prepare('PRAGMA data_version').pluck().get();
 }
 
 function describe(error: unknown): string {
