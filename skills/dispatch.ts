@@ -257,8 +257,34 @@ function invalidInput(tool: Tool, error: z.ZodError): Failure {
   );
 }
 
+/** What is no fault of ours and passes by itself, or with more space. */
+function passingTrouble(tool: string, error: unknown): Failure | undefined {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
+    return new Failure(
+      'database_busy',
+      `'${tool}' found the database held by another process.`,
+      'Try again; if it stays, see who has it open: fuser -v memory/understudy.db',
+      { cause: error },
+    );
+  }
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
+    return new Failure(
+      'disk_full',
+      `'${tool}' found no space left on the disk.`,
+      'Free some space; see: df -h .',
+      {
+        cause: error,
+      },
+    );
+  }
+  return undefined;
+}
+
 /** An error that nobody foresaw: the stack goes to the log, and the person gets a sentence. */
 function fault(logger: Logger, tool: string, error: unknown): Failure {
+  const known = passingTrouble(tool, error);
+  if (known) return known;
   const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
   logger.error({ tool, error: error instanceof Error ? error.stack : reason }, 'a tool failed unexpectedly');
   return new Failure(

@@ -13,6 +13,8 @@ import type { Database, Statement } from 'better-sqlite3';
 import { Failure, type Migration } from '../skills/tool.ts';
 
 const keptBackups = 5;
+/** How long a process waits for another one's transaction. */
+const busyMs = 5_000;
 /** Every database that this process has opened: see `keepObjects`. */
 const kept: Database[] = [];
 
@@ -28,14 +30,31 @@ export function openDatabase(root: string, migrations: readonly Migration[]): Da
   let database: Database | undefined;
   try {
     mkdirSync(dirname(path), { recursive: true });
-    database = keepObjects(new Constructor(path, { timeout: 5_000 }));
+    database = keepObjects(new Constructor(path, { timeout: busyMs }));
     refuseNewer(database, path, migrations);
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
+    enterWal(database);
+    database.exec('PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
     migrate(database, path, root, migrations);
     return database;
   } catch (error) {
     database?.close();
     throw describe(error, path);
+  }
+}
+
+/** SQLite does not wait for anybody when it changes the mode of a file, so of two processes that make it one waits here. */
+function enterWal(database: Database): void {
+  const deadline = performance.now() + busyMs;
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      database.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      const isBusy = String((error as { code?: string }).code).startsWith('SQLITE_BUSY');
+      if (!isBusy || performance.now() > deadline) throw error;
+      Atomics.wait(clock, 0, 0, 20);
+    }
   }
 }
 

@@ -8,7 +8,7 @@ import { type Actor, Failure, isFailure, type Logger } from '../../skills/tool.t
 import { findRoot } from '../config.ts';
 import { openInstance } from '../instance.ts';
 import { buildProgram, type Call } from './program.ts';
-import { renderView } from './render.ts';
+import { printable, renderView } from './render.ts';
 
 /** Runs one command line; the exit code is left in `process.exitCode`. */
 export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void> {
@@ -39,8 +39,8 @@ async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Pro
   });
   try {
     const output = await instance.dispatcher.call(actor(), tool.name, input, {
-      progress: ({ message }) => process.stderr.write(`${message}\n`),
-      notify: (message) => process.stderr.write(`${message}\n`),
+      progress: ({ message }) => tell(message),
+      notify: tell,
     });
     const text = json
       ? JSON.stringify(output)
@@ -70,13 +70,18 @@ function nameOfUser(): string {
   }
 }
 
+/** A sentence for the person, beside the answer. */
+function tell(message: string): void {
+  process.stderr.write(`${printable(message)}\n`);
+}
+
 function report(error: unknown, asJson: boolean): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const isUsage = isFailure(error) && (error.code === 'usage' || error.code === 'invalid_input');
   const failure = isFailure(error) ? error : unexpected(error);
   const { code, message, hint } = failure;
   if (asJson) process.stdout.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
-  else process.stderr.write(`${message}\n-> ${hint}\n`);
+  else tell(`${message}\n-> ${hint}`);
   return isUsage ? 2 : 1;
 }
 

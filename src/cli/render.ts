@@ -7,13 +7,15 @@ const leastColumn = 12;
 
 /** The view as text, without a newline at its end. `width` is undefined when nobody looks (a pipe, a file). */
 export function renderView(view: View, width?: number): string {
+  // Whoever pipes a log on wants its bytes; whoever looks at it must not be steered by them.
+  const shown = (text: string) => (width === undefined ? text : printable(text));
   const parts = [
     view.heading,
     view.table && renderTable(view.table.columns, view.table.rows, width),
     view.text,
     ...(view.notes ?? []),
   ];
-  return parts.filter((part) => part !== undefined).join('\n');
+  return parts.flatMap((part) => (part === undefined ? [] : [shown(part)])).join('\n');
 }
 
 function renderTable(
@@ -44,7 +46,7 @@ function cutToWidth(cells: readonly string[], widths: readonly number[], width: 
 }
 
 /** Control characters of somebody's output must not steer the reader's terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
 }

@@ -2,7 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
-import { findByVariable } from '../../skills/process-manager/base/index.ts';
+import { findByVariable, startOf } from '../../skills/process-manager/base/index.ts';
 import { createEngine, type Engine } from '../../skills/process-manager/engine.ts';
 import manager, { type Settings } from '../../skills/process-manager/index.ts';
 import { type ProcessRow, processVariable } from '../../skills/process-manager/processes/index.ts';
@@ -46,9 +46,10 @@ export function makeEngine(root: string = makeInstance()): {
   return { engine, database, root };
 }
 
-/** Kills everything that carries a process's mark, and its shim. */
+/** Kills the group of a process, and everything that carries its mark. */
 export function endNow(row: ProcessRow): void {
-  for (const pid of [...findByVariable(processVariable, row.id)]) {
+  const group = startOf(row.shimPid ?? 0) === row.shimStart ? [-(row.shimPid ?? 0)] : [];
+  for (const pid of [...group, ...findByVariable(processVariable, row.id)]) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {

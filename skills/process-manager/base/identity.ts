@@ -37,21 +37,33 @@ export function groupMembers(group: number): number[] {
 
 /** The living processes that have a variable with this value in their environment, wherever they moved to. */
 export function findByVariable(name: string, value: string): number[] {
-  if (process.platform !== 'linux') {
-    const wanted = `${name}=${value}`;
-    return psTable(['pid=', 'state=', 'command='], 'Eww')
-      .filter(([, state, ...words]) => !state?.startsWith('Z') && words.includes(wanted))
-      .map(([pid]) => Number(pid));
+  return carriersOf(name).get(value) ?? [];
+}
+
+/** Every value that a variable has in the environment of a living process, and the processes that carry it. */
+export function carriersOf(name: string): Map<string, number[]> {
+  const carriers = new Map<string, number[]>();
+  for (const [pid, environment] of environments()) {
+    const entry = environment.find((text) => text.startsWith(`${name}=`));
+    if (entry === undefined) continue;
+    const value = entry.slice(name.length + 1);
+    carriers.set(value, [...(carriers.get(value) ?? []), pid]);
   }
-  const wanted = Buffer.from(`\0${name}=${value}\0`);
-  return allPids().filter((pid) => {
+  return carriers;
+}
+
+function environments(): (readonly [number, string[]])[] {
+  if (process.platform !== 'linux') {
+    return psTable(['pid=', 'state=', 'command='], 'Eww')
+      .filter(([, state]) => !state?.startsWith('Z'))
+      .map(([pid, , ...words]) => [Number(pid), words]);
+  }
+  return allPids().map((pid) => {
     try {
-      const environment = readFileSync(`/proc/${pid}/environ`);
-      if (environment.length === 0) return false;
-      return Buffer.concat([Buffer.from('\0'), environment, Buffer.from('\0')]).includes(wanted);
+      return [pid, readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')];
     } catch {
       // It has ended meanwhile, or belongs to another user: not one of ours.
-      return false;
+      return [pid, []];
     }
   });
 }

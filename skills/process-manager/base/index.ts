@@ -1,5 +1,6 @@
 export { removeIfThere } from './files.ts';
 export {
+  carriersOf,
   findByVariable,
   groupMembers,
   isAlive,

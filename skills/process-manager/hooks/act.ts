@@ -104,8 +104,8 @@ function tell(
   action: Exclude<MessageAction, 'notify_channel'>,
 ): string {
   const count = action === 'spawn_branch' ? linesForBranch : linesAfterMatch;
-  const path = fire.stream === 'stderr' ? row.stderrLog : row.stdoutLog;
-  const lines = lastLines(path, count).map(({ text }) => text);
+  const tails = [...new Set([row.stdoutLog, row.stderrLog])].map((path) => lastLines(path, count));
+  const lines = tails.flat().map(({ text }) => text);
   const tail = lines.length === 0 ? '' : `\nThe last lines of its output:\n${lines.join('\n')}`;
   put(surroundings, hook, row, action, `${explain(fire, hook, row)}${tail}`);
   return action;

@@ -6,13 +6,17 @@ import { type Clock, Failure, type History, type Logger } from '../../tool.ts';
 import { compilePattern } from '../output/index.ts';
 import { isFinished, type Processes, type ProcessRow, requireRunning } from '../processes/index.ts';
 import { act, describeTrigger, tellHeldBack } from './act.ts';
-import type { Hook } from './hook.ts';
+import type { Fire, Hook } from './hook.ts';
 import { createOutbox, deepestBranch, type Outbox } from './outbox.ts';
 import { createHookStore, type HookStore, type NewHook } from './store.ts';
-import { createWatch } from './watch.ts';
+import { createWatch, type Found } from './watch.ts';
 
 const mostHooksPerProcess = 2_000;
 const firesAtOnce = 100;
+/** How long after an end a hook may still be made. */
+const lateMs = 60_000;
+/** A database that is busy or a disk that is full passes: a fire is tried again until then. */
+const retryMs = 5_000;
 
 /** What can be done with hooks. */
 export interface Hooks {
@@ -24,8 +28,8 @@ export interface Hooks {
   watched(): string[];
   /** Up to which byte of a log hooks have read; undefined when none reads it. */
   readUntil(processId: string, stream: 'stdout' | 'stderr'): number | undefined;
-  /** Matches a chunk of new output; true when there may be more. */
-  scan(processId: string): boolean;
+  /** Matches a chunk of new output, and says whether there was something, and more. */
+  scan(processId: string): Found;
   /** Fires what is due: ends, timeouts, and delays that are over. Resolves when all of it was carried out. */
   tick(): Promise<void>;
   /** When to tick again although nothing happens: the next timeout or delay. */
@@ -47,13 +51,37 @@ export function createHooks(options: {
   /** Fires that are being carried out by this process right now. */
   const underWay = new Set<number>();
 
-  const watch = createWatch({ store, clock, logger });
-  const scan = (processId: string) => {
+  const watch = createWatch({
+    store,
+    clock,
+    onMissed: (row, stream, bytes) => {
+      const detail = `${bytes} bytes of ${stream} were trimmed away before they could be matched: it printed faster than its hooks could read`;
+      logger.warn({ process: row.id }, detail);
+      const id = history.begin({ actor: 'supervisor', action: 'hook', subject: row.id, isRead: false });
+      history.finish(id, 'failed', detail);
+    },
+  });
+  const scan = (processId: string): Found => {
     const hooks = store.waitingForOutput(processId);
     const row = processes.registry.find(processId);
     if (hooks.length > 0 && row) return watch.scan(row, hooks);
     watch.forget(processId);
-    return false;
+    return 'nothing';
+  };
+  /** Carries a fire out; returns what the round has to wait for. */
+  const settleFire = (fire: Fire): Promise<void> | undefined => {
+    underWay.add(fire.id);
+    const acting = act(surroundings, fire)
+      .then(() => void underWay.delete(fire.id))
+      .catch((error) => {
+        logger.error(
+          { fire: fire.id, hook: fire.hookId, error: String(error) },
+          'a hook has to be tried again',
+        );
+        // It is due still; the next rounds pass it over for a while.
+        setTimeout(() => underWay.delete(fire.id), retryMs).unref();
+      });
+    return store.find(fire.hookId)?.action === 'stop_process' ? undefined : acting;
   };
   return {
     outbox,
@@ -68,23 +96,9 @@ export function createHooks(options: {
       decideEnds(store, processes, clock, scan);
       decideTimeouts(store, processes, clock);
       tellHeldBack(surroundings);
-      const due = store.due(clock.now(), firesAtOnce).filter(({ id }) => !underWay.has(id));
-      await Promise.all(
-        due.map(async (fire) => {
-          underWay.add(fire.id);
-          try {
-            await act(surroundings, fire);
-          } catch (error) {
-            store.close(fire, 'failed');
-            logger.error(
-              { fire: fire.id, hook: fire.hookId, error: String(error) },
-              'a hook could not be carried out',
-            );
-          } finally {
-            underWay.delete(fire.id);
-          }
-        }),
-      );
+      const due = store.due(clock.now(), firesAtOnce + underWay.size).filter(({ id }) => !underWay.has(id));
+      // Stopping takes seconds when a process does not listen, and nobody else's hook waits for that.
+      await Promise.all(due.map((fire) => settleFire(fire)).filter((acting) => acting !== undefined));
     },
     nextMoment: () => nextMoment(store, processes),
   };
@@ -92,7 +106,7 @@ export function createHooks(options: {
 
 function add(store: HookStore, processes: Processes, hook: NewHook): Hook {
   const row = processes.registry.find(hook.processId);
-  if (row) requireRunning(processes.settle(row));
+  if (row) requireTriggerable(processes.settle(row), hook);
   if (hook.trigger.type === 'on_output_match') compilePattern(hook.trigger.pattern);
   if (row && hook.action === 'spawn_branch' && row.hookDepth >= deepestBranch) {
     throw new Failure(
@@ -111,17 +125,26 @@ function add(store: HookStore, processes: Processes, hook: NewHook): Hook {
   return store.insert(hook);
 }
 
+/**
+ * A hook may be a moment late: what just ended fires it all the same, so that a script that runs a command and then adds
+ * a hook does not depend on who was faster.
+ */
+function requireTriggerable(row: ProcessRow, { createdAt }: NewHook): void {
+  const endedMs = row.endedAt === null ? 0 : Date.parse(createdAt) - Date.parse(row.endedAt);
+  if (endedMs > lateMs) requireRunning(row);
+}
+
 function decideEnds(
   store: HookStore,
   processes: Processes,
   clock: Clock,
-  scan: (processId: string) => boolean,
+  scan: (processId: string) => Found,
 ): void {
   for (const hook of store.waitingForFinished()) {
     const row = processes.registry.find(hook.processId);
     if (!row || hook.trigger.type !== 'on_exit') continue;
     // What it printed last comes before its end.
-    while (scan(row.id));
+    while (scan(row.id) !== 'nothing');
     const { filter } = hook.trigger;
     const succeeded = row.exitCode === 0;
     store.together(() => {

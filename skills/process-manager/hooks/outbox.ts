@@ -54,6 +54,8 @@ export interface Outbox {
   take(actions: readonly MessageAction[], limit: number): Message[];
   /** Whoever took a message has dealt with it. */
   finish(id: number): void;
+  /** It could not be dealt with now: it waits again. */
+  putBack(id: number): void;
   /** Puts back what was taken by somebody who died before finishing it. */
   putBackTaken(): void;
 }
@@ -69,16 +71,23 @@ export function createOutbox(database: Database): Outbox {
           'Let the hook notify a channel instead.',
         );
       }
-      const { lastInsertRowid } = database
+      database
         .prepare('INSERT INTO hook_outbox (action, message_json) VALUES (?, ?)')
         .run(message.action, JSON.stringify(message));
-      database.prepare('DELETE FROM hook_outbox WHERE id <= ?').run(Number(lastInsertRowid) - keptMessages);
+      // Each action has an allowance of its own: a flood of one pushes nothing of another out.
+      database
+        .prepare(
+          `DELETE FROM hook_outbox WHERE action = @action AND state = 'waiting' AND id <=
+             (SELECT id FROM hook_outbox WHERE action = @action ORDER BY id DESC LIMIT 1 OFFSET @kept)`,
+        )
+        .run({ action: message.action, kept: keptMessages });
     },
     take: (actions, limit) =>
       database
         .transaction(() => actions.flatMap((action) => takeOf(database, action, limit)).slice(0, limit))
         .immediate(),
     finish: (id) => void database.prepare('DELETE FROM hook_outbox WHERE id = ?').run(id),
+    putBack: (id) => void database.prepare(`UPDATE hook_outbox SET state = 'waiting' WHERE id = ?`).run(id),
     putBackTaken: () => void database.prepare(`UPDATE hook_outbox SET state = 'waiting'`).run(),
   };
 }

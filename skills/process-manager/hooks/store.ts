@@ -45,7 +45,8 @@ export interface HookStore {
   finish(id: number): void;
   markCaughtUp(id: number): void;
   cursor(processId: string, stream: Stream): number;
-  moveCursor(processId: string, stream: Stream, position: number): void;
+  /** Fails, and with it the transaction, when somebody else has moved it meanwhile. */
+  moveCursor(processId: string, stream: Stream, from: number, to: number): void;
   due(now: number, limit: number): Fire[];
   /** The moment of the next fire that waits for its delay. */
   nextDue(): number | undefined;
@@ -129,12 +130,21 @@ export function createHookStore(database: Database): HookStore {
         .prepare<unknown[], number>('SELECT position FROM hook_cursors WHERE process_id = ? AND stream = ?')
         .pluck()
         .get(processId, stream) ?? 0,
-    moveCursor: (processId, stream, position) =>
-      void run(
-        `INSERT INTO hook_cursors (process_id, stream, position) VALUES (@processId, @stream, @position)
-         ON CONFLICT DO UPDATE SET position = @position`,
-        { processId, stream, position },
-      ),
+    moveCursor: (processId, stream, from, to) => {
+      run(
+        'INSERT OR IGNORE INTO hook_cursors (process_id, stream, position) VALUES (@processId, @stream, 0)',
+        {
+          processId,
+          stream,
+        },
+      );
+      const { changes } = run(
+        `UPDATE hook_cursors SET position = @to
+         WHERE process_id = @processId AND stream = @stream AND position = @from`,
+        { processId, stream, from, to },
+      );
+      if (changes !== 1) throw new Error(`somebody else reads the ${stream} of process ${processId}`);
+    },
     due: (now, limit) =>
       database
         .prepare<unknown[], Fire>(
@@ -150,7 +160,7 @@ export function createHookStore(database: Database): HookStore {
       return next ? Date.parse(next) : undefined;
     },
     close: ({ id, hookId }, state) => {
-      run('UPDATE hook_fires SET state = @state WHERE id = @id', { id, state });
+      run(`UPDATE hook_fires SET state = @state WHERE id = @id AND state = 'due'`, { id, state });
       run(`DELETE FROM hook_fires WHERE hook_id = @hookId AND state <> 'due' AND id <= @id - @keptFires`, {
         hookId,
         id,

@@ -3,7 +3,7 @@
 // supervisor that dies goes on at that very byte, and so does the next one. What is kept in memory can be made again
 // from the tables at any time, and is, whenever a write fails.
 
-import type { Clock, Logger } from '../../tool.ts';
+import type { Clock } from '../../tool.ts';
 import {
   compilePattern,
   createFollower,
@@ -21,13 +21,16 @@ import type { HookStore } from './store.ts';
 /** How much is read before others get their turn. */
 const chunkBytes = 1024 * 1024;
 
+/** What a look at the logs found. */
+export type Found = 'nothing' | 'all' | 'more';
+
 /** Reads logs for hooks. */
 export interface Watch {
   /**
-   * Reads one chunk of what is new in a process's logs; true when there was something, and there may be more. Of a
+   * Reads one chunk of what is new in a process's logs, and says whether there was something, and more. Of a
    * process that has ended, the last line counts even without its newline, and its hooks are finished at the end.
    */
-  scan(row: ProcessRow, hooks: readonly Hook[]): boolean;
+  scan(row: ProcessRow, hooks: readonly Hook[]): Found;
   /** Up to which byte a log was read: nothing behind it may be trimmed away. */
   position(processId: string, stream: Stream): number;
   forget(processId: string): void;
@@ -40,8 +43,16 @@ interface Reading {
   matcher: { readonly key: string; readonly matcher: Matcher<Hook> } | undefined;
 }
 
+/** What the watch works with. */
+interface WatchSurroundings {
+  readonly store: HookStore;
+  readonly clock: Clock;
+  /** Output was trimmed away before it could be matched. */
+  onMissed(row: ProcessRow, stream: Stream, bytes: number): void;
+}
+
 /** Makes the watch of one supervisor. */
-export function createWatch(surroundings: { store: HookStore; clock: Clock; logger: Logger }): Watch {
+export function createWatch(surroundings: WatchSurroundings): Watch {
   const { store } = surroundings;
   const readings = new Map<string, Reading>();
   const readingOf = (row: ProcessRow): Reading => {
@@ -73,34 +84,35 @@ export function createWatch(surroundings: { store: HookStore; clock: Clock; logg
 }
 
 function scanOnce(
-  surroundings: { store: HookStore; clock: Clock; logger: Logger },
+  surroundings: WatchSurroundings,
   reading: Reading,
   row: ProcessRow,
   hooks: readonly Hook[],
-): boolean {
-  const { store, clock, logger } = surroundings;
+): Found {
+  const { store, clock } = surroundings;
   const newcomers = hooks.filter(({ caughtUp }) => !caughtUp);
   if (newcomers.length > 0) catchUp(store, clock, row, newcomers);
   const matcher = matcherOf(reading, hooks);
+  let advanced = false;
   let more = false;
   for (const { stream, follower } of reading.streams) {
     const position = follower.position;
     const before = follower.offset;
     const lines = readOn(follower, isFinished(row.status));
-    if (lines.missedBytes > 0) {
-      logger.warn({ process: row.id, stream, bytes: lines.missedBytes }, 'output was trimmed away unread');
-    }
-    more ||= lines.more || follower.position !== position;
+    if (lines.missedBytes > 0) surroundings.onMissed(row, stream, lines.missedBytes);
+    more ||= lines.more;
+    advanced ||= follower.position !== position || lines.offset !== before;
     if (lines.offset === before) continue;
-    more = true;
     const found = matchAll(matcher, lines.blocks);
     store.together(() => {
       record(store, clock, found, stream);
-      store.moveCursor(row.id, stream, lines.offset);
+      store.moveCursor(row.id, stream, before, lines.offset);
     });
   }
-  if (!more && isFinished(row.status)) for (const { id } of hooks) store.finish(id);
-  return more;
+  if (more) return 'more';
+  if (advanced) return 'all';
+  if (isFinished(row.status)) for (const { id } of hooks) store.finish(id);
+  return 'nothing';
 }
 
 /** The next lines; when nobody writes any more and all is read, the unfinished last one too. */

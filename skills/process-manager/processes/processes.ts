@@ -3,12 +3,13 @@
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { type Clock, Failure } from '../../tool.ts';
-import { waitUntil } from '../base/index.ts';
+import { carriersOf, waitUntil } from '../base/index.ts';
+import { createFamily } from './family.ts';
 import { sendInput } from './input.ts';
 import { createRegistry, type ProcessRow, type Registry } from './registry.ts';
 import { forgetOld, forgetOrphans } from './retention.ts';
-import { settle } from './settle.ts';
-import { holdStill, type KillOptions, kill, pause, resume, sendToFamily } from './signal.ts';
+import { processVariable, settle } from './settle.ts';
+import { holdStill, type KillOptions, kill, pause, resume } from './signal.ts';
 import { endingsFolder, type SpawnOptions, spawn } from './spawn.ts';
 import { isFinished } from './states.ts';
 
@@ -28,6 +29,10 @@ export interface Processes {
   waitForEnd(row: ProcessRow, timeoutMs: number, signal?: AbortSignal): Promise<ProcessRow>;
   /** The row as it really is. */
   settle(row: ProcessRow): ProcessRow;
+  /** PIDs of what a process that has ended left running. */
+  leftovers(row: ProcessRow): number[];
+  /** The processes of an agent that run, or that ended and left something running. */
+  ofAgent(agent: string): ProcessRow[];
   /** Brings every unfinished row up to date; returns those that turned out to have ended. */
   settleAll(): ProcessRow[];
   /** The one process that a person means by an id, a name or a PID. */
@@ -63,10 +68,10 @@ export function createProcesses(options: { database: Database; root: string; clo
       return fresh(row);
     },
     holdStill: (row) => {
-      holdStill(row);
+      const release = holdStill(row);
       return () => {
         // Somebody may have paused it meanwhile, and then it stays so.
-        if (fresh(row).status !== 'paused') sendToFamily(row, 'SIGCONT');
+        if (fresh(row).status !== 'paused') release();
       };
     },
     send: async (row, text) => sendInput(requireRunning(settle(registry, row, clock)), text),
@@ -80,6 +85,15 @@ export function createProcesses(options: { database: Database; root: string; clo
       return latest;
     },
     settle: (row) => settle(registry, row, clock),
+    ofAgent: (agent) => {
+      const carriers = carriersOf(processVariable);
+      const rows = [
+        ...registry.unfinished(),
+        ...[...carriers.keys()].flatMap((id) => registry.find(id) ?? []),
+      ];
+      return [...new Map(rows.map((row) => [row.id, row])).values()].filter((row) => row.agent === agent);
+    },
+    leftovers: (row) => (isFinished(row.status) ? createFamily(row).living() : []),
     settleAll: () =>
       registry
         .unfinished()

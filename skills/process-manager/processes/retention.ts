@@ -3,7 +3,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeIfThere } from '../base/index.ts';
-import type { Registry } from './registry.ts';
+import type { ProcessRow, Registry } from './registry.ts';
 import { endingsFolder } from './spawn.ts';
 
 const keptDays = 7;
@@ -12,14 +12,26 @@ const dayMs = 86_400_000;
 
 /** Removes rows and run folders that are too old or too many; returns how many rows went. */
 export function forgetOld(registry: Registry, folder: string, now: number): number {
-  const outdated = registry.outdated(new Date(now - keptDays * dayMs).toISOString(), keptEnded);
-  for (const row of outdated) {
+  let removed = 0;
+  for (;;) {
+    const outdated = registry.outdated(new Date(now - keptDays * dayMs).toISOString(), keptEnded);
+    const before = removed;
+    for (const row of outdated) if (forget(registry, folder, row)) removed++;
+    if (removed === before) return removed;
+  }
+}
+
+function forget(registry: Registry, folder: string, row: ProcessRow): boolean {
+  try {
     // The folder first: a kill between the two leaves a row, and the row is found again.
     removeIfThere(row.runFolder);
     removeIfThere(join(endingsFolder(folder), row.id));
-    registry.remove(row.id);
+  } catch {
+    // One folder that cannot be removed must not keep the others.
+    return false;
   }
-  return outdated.length;
+  registry.remove(row.id);
+  return true;
 }
 
 /** Removes run folders that have no row: their spawner died before it wrote one. */
@@ -28,7 +40,13 @@ export function forgetOrphans(registry: Registry, folder: string, now: number): 
     const path = join(folder, name);
     if (name.startsWith('.') || registry.find(name)) continue;
     const found = statSync(path, { throwIfNoEntry: false });
-    if (found?.isDirectory() && now - found.mtimeMs > dayMs) removeIfThere(path);
+    if (found?.isDirectory() && now - found.mtimeMs > dayMs) {
+      try {
+        removeIfThere(path);
+      } catch {
+        // It is tried again in an hour.
+      }
+    }
   }
 }
 

@@ -27,12 +27,17 @@ export function livingShim(row: ProcessRow): ProcessIdentity | undefined {
   return living(row.shimPid, row.shimStart);
 }
 
+/** The command, while it lives. */
+export function livingCommand(row: ProcessRow): ProcessIdentity | undefined {
+  return living(row.pid, row.pidStart);
+}
+
 /** How the process ended, or undefined while it runs. */
 function endingOf(registry: Registry, row: ProcessRow, clock: Clock): Ending | undefined {
   const noted = readExit(row);
   if (noted) return noted;
   if (row.shimPid === null) return endingOfUnidentified(registry, row, clock);
-  if (livingShim(row) || living(row.pid, row.pidStart)) return undefined;
+  if (livingShim(row) || livingCommand(row)) return undefined;
   // It may have written its status between the first look and the last.
   const late = readExit(row);
   if (late) return late;
@@ -72,7 +77,9 @@ function readExit(row: ProcessRow): Ending | undefined {
       endedAt: statSync(path).mtime.toISOString(),
     };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    // Not there, or something that is no status: then there is none yet.
+    if (['ENOENT', 'EISDIR', 'ENOTDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
     throw error;
   }
 }

@@ -29,6 +29,8 @@ const outerScript = [
   'if [ "$input" = input ]; then command -p mkfifo -m 600 stdin && exec <>stdin; fi',
   '/bin/sh -c "$inner" understudy "$@"',
   'status=$?',
+  // From here on nothing may end the shim or its `mv`: a signal to the group is meant for the command.
+  "trap '' HUP INT QUIT TERM USR1 USR2 ALRM TTIN TTOU TSTP",
   'exec 3>&- <&- >/dev/null 2>&1',
   'printf "%-4s" "$status" 1<>exit.new',
   'command -p mv -f exit.new exit',

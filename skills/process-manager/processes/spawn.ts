@@ -5,7 +5,7 @@ import { spawn as spawnChild } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../tool.ts';
-import { removeIfThere, startOf } from '../base/index.ts';
+import { type ProcessIdentity, removeIfThere, startOf } from '../base/index.ts';
 import { newProcessId } from './id.ts';
 import type { NewProcess, ProcessRow, ProcessType, Registry } from './registry.ts';
 import { processVariable, settle } from './settle.ts';
@@ -49,13 +49,14 @@ export async function spawn(surroundings: SpawnSurroundings, options: SpawnOptio
   const row = describe(folder, options, clock.now());
   prepareFolders(folder, row);
   registry.insert(row);
-  try {
-    await launch(registry, folder, row, options);
-  } catch (error) {
+  const launched = await launch(folder, row, options).catch((error) => {
+    // Nothing runs: the failure comes from before the fork.
     registry.remove(row.id);
     removeIfThere(row.runFolder);
     throw asFailure(error, row);
-  }
+  });
+  // From here on a process lives, so its row stays whatever happens: one that is not identified is found again.
+  if (launched) registry.identify(row.id, launched);
   const started = registry.find(row.id);
   if (!started) throw new Error(`the row of process ${row.id} was removed while it started`);
   return settle(registry, started, clock);
@@ -92,13 +93,12 @@ function prepareFolders(folder: string, row: NewProcess): void {
   }
 }
 
-/** Spawns the shim and notes who it and the command are. */
+/** Spawns the shim. Rejects only while nothing runs; undefined when the shim died before it could tell the PID. */
 async function launch(
-  registry: Registry,
   folder: string,
   row: NewProcess,
   options: SpawnOptions,
-): Promise<void> {
+): Promise<{ shim: ProcessIdentity; command: ProcessIdentity } | undefined> {
   const { program, words } = shimCommand({
     runFolder: row.runFolder,
     endingMarker: join(endingsFolder(folder), row.id),
@@ -118,13 +118,14 @@ async function launch(
     const failed = new Promise<never>((_, reject) => child.once('error', reject));
     // A failure after the PID was told is an exit like any other.
     failed.catch(() => {});
+    const shimStart = startOf(child.pid ?? 0);
     const pid = await Promise.race([failed, readPidFrom(child.stdio[3] as NodeJS.ReadableStream)]);
     child.unref();
-    const shimPid = child.pid ?? 0;
-    registry.identify(row.id, {
-      shim: { pid: shimPid, start: startOf(shimPid) ?? 'ended' },
+    if (pid === undefined || child.pid === undefined) return undefined;
+    return {
+      shim: { pid: child.pid, start: shimStart ?? 'ended' },
       command: { pid, start: startOf(pid) ?? 'ended' },
-    });
+    };
   } finally {
     closeSync(stdout);
     if (stderr !== stdout) closeSync(stderr);
@@ -132,8 +133,8 @@ async function launch(
 }
 
 /** The command's PID, as the shim tells it just before the command replaces it. */
-function readPidFrom(stream: NodeJS.ReadableStream): Promise<number> {
-  return new Promise((resolve, reject) => {
+function readPidFrom(stream: NodeJS.ReadableStream): Promise<number | undefined> {
+  return new Promise((resolve) => {
     let text = '';
     stream.on('data', (chunk) => {
       text += String(chunk);
@@ -141,8 +142,8 @@ function readPidFrom(stream: NodeJS.ReadableStream): Promise<number> {
       (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
       resolve(Number.parseInt(text, 10));
     });
-    stream.on('end', () => reject(new Error('the shim ended before the command started')));
-    stream.on('error', reject);
+    stream.on('end', () => resolve(undefined));
+    stream.on('error', () => resolve(undefined));
   });
 }
 

@@ -2,14 +2,16 @@
 // its files; one that grows is read twenty times a second, however many writes a second there are.
 
 import { type FSWatcher, statSync, watch } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 const betweenReadsMs = 50;
+/** After an error that may pass: a busy database, a full disk. */
+const afterErrorMs = 1_000;
 /** A watch may miss an event (network file systems, exhausted inotify): then this is how late we are. */
 const patienceMs = 5_000;
 
-/** Reads one chunk; true when there was something. */
-export type Scan = () => boolean;
+/** Reads one chunk: `nothing` new, `all` that there was, or there is `more` already. */
+export type Scan = () => 'nothing' | 'all' | 'more';
 
 /** Follows logs until it is stopped. `nudge` says that the process has ended, or that somebody else waits for it. */
 export interface Follower {
@@ -26,20 +28,30 @@ export function follow(
 ): Follower {
   const ended = new AbortController();
   let wake = () => {};
+  const look = async () => {
+    const before = sizes(paths);
+    const found = scan();
+    if (found !== 'nothing') onRead();
+    // A fast writer is followed at the speed of the matcher; everybody else gets a turn in between.
+    if (found === 'more') await nextTurn();
+    else if (found === 'all') await sleep(betweenReadsMs);
+    else {
+      await growth(paths, before, (wakeUp) => {
+        wake = wakeUp;
+      });
+    }
+  };
   const loop = async () => {
     while (!ended.signal.aborted) {
-      const before = sizes(paths);
-      if (scan()) {
-        onRead();
-        await sleep(betweenReadsMs);
-      } else {
-        await growth(paths, before, (wakeUp) => {
-          wake = wakeUp;
-        });
+      try {
+        await look();
+      } catch (error) {
+        onError(error);
+        await sleep(afterErrorMs);
       }
     }
   };
-  loop().catch(onError);
+  void loop();
   return {
     nudge: () => wake(),
     stop: () => {

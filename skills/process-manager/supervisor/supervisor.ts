@@ -2,14 +2,14 @@
 // in `start_all`. It owns no process: it works from the registry and from the files, so it can be killed at any moment,
 // and whoever is elected next goes on where it stopped. There is no other way to start.
 
-import { type FSWatcher, mkdirSync, readdirSync, watch } from 'node:fs';
+import { type FSWatcher, mkdirSync, readdirSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { Clock, Logger } from '../../tool.ts';
 import { removeIfThere } from '../base/index.ts';
 import type { Hooks, Message } from '../hooks/index.ts';
-import { isFinished, type Processes } from '../processes/index.ts';
-import { type Follower, follow } from './follow.ts';
+import type { Processes } from '../processes/index.ts';
+import { createFollowers } from './followers.ts';
 import { type SupervisorLock, takeSupervisorLock } from './lock.ts';
 import { noteMemory, trimLogs } from './upkeep.ts';
 
@@ -21,8 +21,10 @@ const sweepMs = 5_000;
 const upkeepMs = 1_000;
 const memoryMs = 10_000;
 const forgetMs = 3_600_000;
-/** As many endings as are kept, and more than run anywhere. */
-const mostLogsAtStart = 5_000;
+const endedUpkeepMs = 10_000;
+/** Whose logs are looked at after their end: a day, and as many as are kept. */
+const endedLogsMs = 86_400_000;
+const mostLogs = 2_000;
 
 /** What the supervisor works on, and whom it tells. */
 export interface SupervisorOptions {
@@ -46,18 +48,18 @@ export interface Supervisor {
 export function startSupervisor(options: SupervisorOptions): Supervisor {
   let lock: SupervisorLock | undefined;
   let work: { stop(): void } | undefined;
-  const stand = () => {
-    if (lock) return;
-    lock = takeSupervisorLock(options.root);
+  const stand = guard(options.logger, () => {
+    lock ??= takeSupervisorLock(options.root);
     if (!lock) return;
+    // Should this fail, on a full disk for example, the next second tries again.
+    work ??= supervise(options);
     clearInterval(timer);
-    work = supervise(options);
-  };
-  const timer = setInterval(stand, electionMs);
+  });
+  const timer = setInterval(() => stand(), electionMs);
   stand();
   return {
     get isElected() {
-      return lock !== undefined;
+      return work !== undefined;
     },
     stop: () => {
       clearInterval(timer);
@@ -69,116 +71,100 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
 
 function supervise(options: SupervisorOptions): { stop(): void } {
   const { processes, hooks, database, logger, clock } = options;
-  const followers = new Map<string, Follower>();
-  const timers: NodeJS.Timeout[] = [];
-  let moment: NodeJS.Timeout | undefined;
-  let stopped = false;
-  let ticking = false;
-  let again = false;
-
-  /** One round of decisions at a time; whatever asks meanwhile gets another round. */
-  const tick = () => {
-    if (stopped) return;
-    if (ticking) {
-      again = true;
-      return;
-    }
-    ticking = true;
-    refreshFollowers();
-    hooks
-      .tick()
-      .then(() => deliver(options))
-      .catch((error) => logger.error({ error: describe(error) }, 'a round of the supervisor failed'))
-      .finally(() => {
-        ticking = false;
-        if (again) {
-          again = false;
-          tick();
-        } else {
-          waitForNextMoment();
-        }
-      });
-  };
-  const waitForNextMoment = () => {
-    clearTimeout(moment);
-    const next = stopped ? undefined : hooks.nextMoment();
-    if (next !== undefined) moment = setTimeout(tick, Math.min(Math.max(0, next - clock.now()), 2 ** 30));
-  };
-  const refreshFollowers = () => {
-    const wanted = new Set(hooks.watched());
-    for (const [id, follower] of followers) {
-      if (wanted.has(id)) continue;
-      follower.stop();
-      followers.delete(id);
-    }
-    for (const id of wanted) {
-      const row = processes.registry.find(id);
-      if (!row) continue;
-      const known = followers.get(id);
-      if (known) {
-        if (isFinished(row.status)) known.nudge();
-        continue;
-      }
-      followers.set(
-        id,
-        follow(
-          [row.stdoutLog, row.stderrLog],
-          () => hooks.scan(id),
-          tick,
-          (error) => {
-            followers.delete(id);
-            logger.error(
-              { process: id, error: describe(error) },
-              'the output of a process can no longer be followed',
-            );
-          },
-        ),
-      );
-    }
-  };
-  const nudgeAll = () => {
-    for (const follower of followers.values()) follower.nudge();
-  };
-
+  const rounds = createRounds(options);
   hooks.outbox.putBackTaken();
   processes.settleAll();
-  // What has ended too: a trimmer may have been killed in the middle of its work.
-  trimLogs(processes.registry.recent({ since: '', limit: mostLogsAtStart }), options);
-  const endings = watchEndings(options, tick);
   let version = dataVersion(database);
+  const timers: NodeJS.Timeout[] = [];
   const every = (ms: number, work: () => void) => timers.push(setInterval(guard(logger, work), ms));
+  const endings = watchEndings(options, rounds.next);
   every(noticeMs, () => {
     const now = dataVersion(database);
     if (now === version) return;
     version = now;
-    nudgeAll();
-    tick();
+    rounds.nudge();
+    rounds.next();
   });
   every(sweepMs, () => {
-    if (processes.settleAll().length > 0) tick();
+    endings.look();
+    processes.settleAll();
+    rounds.next();
   });
   every(upkeepMs, () => trimLogs(processes.registry.unfinished(), options));
   every(memoryMs, () => noteMemory(database, processes));
   every(forgetMs, () => processes.forgetOld());
-  processes.forgetOld();
-  tick();
+  // What has ended is trimmed too: its children may print on, and a trimmer may have been killed in its work.
+  const trimEnded = () => {
+    const since = new Date(clock.now() - endedLogsMs).toISOString();
+    trimLogs(processes.registry.recent({ since, limit: mostLogs }), options);
+  };
+  every(endedUpkeepMs, trimEnded);
+  guard(logger, () => processes.forgetOld())();
+  guard(logger, trimEnded)();
+  rounds.next();
   return {
+    stop: () => {
+      for (const timer of timers) clearInterval(timer);
+      endings.close();
+      rounds.stop();
+    },
+  };
+}
+
+/** One round of decisions at a time; whatever asks meanwhile gets another round. */
+function createRounds(options: SupervisorOptions): { next(): void; nudge(): void; stop(): void } {
+  const { hooks, logger, clock } = options;
+  const followers = createFollowers(options, () => next());
+  let moment: NodeJS.Timeout | undefined;
+  let stopped = false;
+  let running = false;
+  let again = false;
+  const round = async () => {
+    do {
+      again = false;
+      try {
+        followers.refresh();
+        await hooks.tick();
+        deliver(options);
+      } catch (error) {
+        // A busy database or a full disk passes: the sweep asks for another round.
+        logger.error({ error: describe(error) }, 'a round of the supervisor failed');
+      }
+    } while (again && !stopped);
+  };
+  const waitForNextMoment = guard(logger, () => {
+    clearTimeout(moment);
+    const at = stopped ? undefined : hooks.nextMoment();
+    if (at !== undefined) moment = setTimeout(next, Math.min(Math.max(1, at - clock.now()), 2 ** 30));
+  });
+  const next = () => {
+    again = true;
+    if (running || stopped) return;
+    running = true;
+    void round().finally(() => {
+      running = false;
+      waitForNextMoment();
+    });
+  };
+  return {
+    next,
+    nudge: followers.nudge,
     stop: () => {
       stopped = true;
       clearTimeout(moment);
-      for (const timer of timers) clearInterval(timer);
-      for (const follower of followers.values()) follower.stop();
-      endings.close();
+      followers.stop();
     },
   };
 }
 
 /** Settles a process as soon as its shim has written its status down. */
-function watchEndings(options: SupervisorOptions, onEnded: () => void): FSWatcher {
-  const { processes } = options;
+function watchEndings(options: SupervisorOptions, onEnded: () => void): { look(): void; close(): void } {
+  const { processes, logger } = options;
   const folder = processes.endingsFolder;
-  mkdirSync(folder, { recursive: true });
-  const look = () => {
+  let watcher: FSWatcher | undefined;
+  const look = guard(logger, () => {
+    // Somebody may have removed the folder, and the watch with it.
+    mkdirSync(folder, { recursive: true });
     const names = readdirSync(folder);
     for (const id of names) {
       const row = processes.registry.find(id);
@@ -186,10 +172,22 @@ function watchEndings(options: SupervisorOptions, onEnded: () => void): FSWatche
       removeIfThere(join(folder, id));
     }
     if (names.length > 0) onEnded();
-  };
-  const watcher = watch(folder, look);
-  look();
-  return watcher;
+  });
+  let watched = 0;
+  /** Looks, and watches anew where the folder is another one than before. */
+  const lookAndWatch = guard(logger, () => {
+    look();
+    const { ino } = statSync(folder);
+    if (ino === watched) return;
+    watcher?.close();
+    watcher = watch(folder, look).on('error', () => {
+      watched = 0;
+    });
+    watched = ino;
+    look();
+  });
+  lookAndWatch();
+  return { look: lookAndWatch, close: () => watcher?.close() };
 }
 
 function deliver({ hooks, onNotice, logger }: SupervisorOptions): void {
@@ -198,6 +196,7 @@ function deliver({ hooks, onNotice, logger }: SupervisorOptions): void {
       onNotice(message);
       hooks.outbox.finish(message.id);
     } catch (error) {
+      hooks.outbox.putBack(message.id);
       logger.warn({ message: message.id, error: describe(error) }, 'a notification has to wait');
     }
   }

@@ -7,6 +7,8 @@ import type { Hooks } from '../hooks/index.ts';
 import { trimLog } from '../output/index.ts';
 import type { Processes, ProcessRow } from '../processes/index.ts';
 
+/** As trimLog has it. */
+const trimFromBytes = 512 * 1024;
 /** A log that grows faster than it can be matched is trimmed all the same from this size on, and hooks are told. */
 const mostBytes = 64 * 1024 * 1024;
 
@@ -25,7 +27,9 @@ export function trimLogs(
     ] as const) {
       try {
         const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-        const keepFrom = size > mostBytes ? undefined : hooks.readUntil(row.id, stream);
+        // Who reads the log is only asked where something is to be trimmed: this runs for every log every second.
+        const isSmall = size <= trimFromBytes;
+        const keepFrom = isSmall || size > mostBytes ? undefined : hooks.readUntil(row.id, stream);
         trimLog(path, {
           pauseWriters: () => processes.holdStill(row),
           ...(keepFrom === undefined ? {} : { keepFrom }),

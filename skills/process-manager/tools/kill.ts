@@ -10,7 +10,7 @@ export const kill = defineTool({
   name: 'kill',
   title: 'End a process',
   description:
-    'Ends a process and everything that it started: asks with SIGTERM, waits, forces with SIGKILL, and says which it took. With agent, ends all processes of that agent.',
+    'Ends a process and everything that it started: asks with SIGTERM, waits, forces with SIGKILL, and says which it took. Of a process that has ended, it ends what that left running. With agent, ends all processes of that agent.',
   input: z.strictObject({
     process: z.string().min(1).optional().describe('Id, name or PID of the process'),
     agent: z.string().min(1).optional().describe('End all processes of this agent'),
@@ -38,7 +38,9 @@ export const kill = defineTool({
         engine.processes.kill(row, { reason: `killed by ${actor.id}`, graceMs: grace * 1_000, signal }),
       ),
     );
-    const surviving = ended.filter(({ status }) => !isFinished(status));
+    const surviving = ended.filter(
+      (row) => !isFinished(row.status) || engine.processes.leftovers(row).length > 0,
+    );
     if (surviving.length > 0) {
       throw new Failure(
         'will_not_die',
@@ -59,7 +61,10 @@ function targets(engine: Engine, process: string | undefined, agent: string | un
       'For example: understudy kill worker, or understudy kill --agent planner',
     );
   }
-  if (process !== undefined) return [requireRunning(processes.settle(processes.resolve(process)))];
+  if (process !== undefined) {
+    const row = processes.settle(processes.resolve(process));
+    return [processes.leftovers(row).length > 0 ? row : requireRunning(row)];
+  }
   processes.settleAll();
-  return processes.registry.unfinished().filter((row) => row.agent === agent);
+  return processes.ofAgent(agent ?? '');
 }

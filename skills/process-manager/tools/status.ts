@@ -66,7 +66,9 @@ export const status = defineTool({
         fireCount: hook.fireCount,
         maxFires: hook.maxFires,
       })),
-      tail: lastLines(row.stdoutLog, tailLines).map(({ text }) => text),
+      tail: [...new Set([row.stdoutLog, row.stderrLog])].flatMap((path) =>
+        lastLines(path, tailLines).map(({ text }) => text),
+      ),
     };
   },
 });

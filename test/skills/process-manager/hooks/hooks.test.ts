@@ -6,6 +6,7 @@ import type { Engine } from '../../../../skills/process-manager/engine.ts';
 import { createHooks } from '../../../../skills/process-manager/hooks/index.ts';
 import type { ProcessRow } from '../../../../skills/process-manager/processes/index.ts';
 import { failureFrom } from '../../../support/failure.ts';
+import { until } from '../../../support/instance.ts';
 import { makeEngine, owner, spawnShell } from '../../../support/manager.ts';
 
 type NewHook = Parameters<Engine['hooks']['add']>[0];
@@ -44,7 +45,7 @@ async function scene(options: { hookDepth?: number; branch?: string } = {}) {
       now += ms;
     },
     read: () => {
-      while (hooks.scan(row.id));
+      while (hooks.scan(row.id) !== 'nothing');
     },
     said: () => hooks.outbox.take(['notify_channel'], 100).map(({ text }) => text),
     actions: () => engine.history.recent({ limit: 100, action: 'hook' }),
@@ -64,9 +65,14 @@ describe('making a hook', () => {
     expect(failure.message).toContain(named);
   });
 
-  it('is refused for a process that has ended', async () => {
-    const { add, engine, row } = await scene();
+  it('is refused for a process that ended more than a minute ago; a moment late it fires all the same', async () => {
+    const { add, engine, hooks, row, turn, said } = await scene();
     await engine.processes.kill(row, { reason: 'test', graceMs: 200 });
+    add({ trigger: { type: 'on_exit', filter: 'failure' } });
+    add({ trigger: { type: 'on_timeout', seconds: 0.001 } });
+    await hooks.tick();
+    expect(said()).toEqual([expect.stringContaining('it ended with failure')]);
+    turn(61_000);
     expect((await failureFrom(() => add({}))).code).toBe('not_running');
   });
 
@@ -169,6 +175,8 @@ describe('what fires', () => {
     print('ERROR\n');
     read();
     await hooks.tick();
+    // Nobody else's hook waits for it.
+    await until('it has stopped', () => engine.processes.registry.find(row.id)?.status === 'killed');
     expect(engine.processes.registry.find(row.id)).toMatchObject({ status: 'killed', exitCode: 143 });
   });
 

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { groupMembers, isAlive, startOf } from '../../../../skills/process-manager/base/index.ts';
 import type { ProcessRow } from '../../../../skills/process-manager/processes/index.ts';
@@ -234,6 +235,33 @@ describe('ending', () => {
     expect(alive(daemon)).toBe(false);
   });
 
+  it('ends members of the family that threw their mark away, in the group and beyond a dead shim', async () => {
+    const { engine } = makeEngine();
+    const row = await spawnShell(
+      engine,
+      `env -i /bin/sh -c "trap '' TERM; echo ready; while :; do sleep 0.05; done" & sleep 60`,
+    );
+    await until('it is ready', () => text(row.stdoutLog).includes('ready'));
+    await engine.processes.kill(row, { reason: 'test', graceMs: 300 });
+    expect(groupMembers(row.shimPid ?? 0)).toEqual([]);
+    const bare = await spawnShell(engine, 'exec env -i sleep 60');
+    await until('it has become sleep', () => text(`/proc/${bare.pid}/environ`) === '');
+    process.kill(bare.shimPid ?? 0, 'SIGKILL');
+    await until('the shim is gone', () => !alive(bare.shimPid));
+    await engine.processes.kill(bare, { reason: 'test', graceMs: 300 });
+    expect(alive(bare.pid)).toBe(false);
+  });
+
+  it('ends what a command that has ended left running', async () => {
+    const { engine } = makeEngine();
+    const row = await spawnShell(engine, 'sleep 60 & echo started');
+    const last = await ended(engine, row);
+    await until('the child is found', () => engine.processes.leftovers(last).length === 1);
+    const after = await engine.processes.kill(last, { reason: 'test' });
+    expect(after).toMatchObject({ status: 'exited', exitCode: 0 });
+    expect(engine.processes.leftovers(after)).toEqual([]);
+  });
+
   it('stops a fork bomb of its own kind', async () => {
     const { engine } = makeEngine();
     const row = await spawnShell(
@@ -413,6 +441,13 @@ describe('what became of a process', () => {
     expect(engine.processes.settleAll()).toMatchObject([{ status: 'killed', signal: 'SIGKILL' }]);
   });
 
+  it('something else in the place of the status is no status', async () => {
+    const { engine } = makeEngine();
+    const row = await spawnShell(engine, 'sleep 60');
+    mkdirSync(join(row.runFolder, 'exit'));
+    expect(engine.processes.settle(row).status).toBe('running');
+  });
+
   it('a torn status is not believed', async () => {
     const { engine } = makeEngine();
     const row = await spawnShell(engine, 'sleep 60');
@@ -426,6 +461,28 @@ describe('what became of a process', () => {
     const first = await ended(engine, row);
     writeFileSync(join(row.runFolder, 'exit'), '0   ');
     expect(engine.processes.settle(row)).toEqual(first);
+  });
+});
+
+describe('a database that is held by somebody else', () => {
+  it('never leaves a process without its row', async () => {
+    const { engine, root } = makeEngine();
+    const other = new Sqlite(join(root, 'memory/understudy.db'));
+    onTestFinished(() => void other.close());
+    const starting = spawnShell(engine, 'sleep 60');
+    // The row is there, and the process starts: from now on nothing can be written for longer than anybody waits.
+    other.exec('BEGIN IMMEDIATE');
+    await starting.catch(() => {});
+    other.exec('ROLLBACK');
+    const rows = engine.processes.registry.unfinished();
+    expect(rows).toHaveLength(1);
+    const [row] = rows;
+    if (!row) throw new Error('there is no row');
+    await until(
+      'it is identified',
+      () => engine.processes.settle(row) && engine.processes.registry.find(row.id)?.pid,
+    );
+    expect(alive(engine.processes.registry.find(row.id)?.pid ?? 0)).toBe(true);
   });
 });
 

@@ -1,8 +1,17 @@
 // What nothing else does: output, exit codes and triggers across kill -9 of the supervisor, with real processes.
 
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import Sqlite from 'better-sqlite3';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startOf } from '../../../../skills/process-manager/base/index.ts';
 import type { Engine } from '../../../../skills/process-manager/engine.ts';
 import { isSupervised } from '../../../../skills/process-manager/supervisor/index.ts';
@@ -300,6 +309,74 @@ describe('the supervisor', () => {
     expect(codes).toEqual(rows.map((_, index) => index));
     expect(readFileSync(join(root, 'started'), 'utf8').trim().split('\n')).toHaveLength(rows.length);
     expect(supervisor.errors()).toBe('');
+  });
+
+  it('survives a database that is held for eight seconds, and then does all that was due', async () => {
+    const { engine, root } = makeEngine();
+    const supervisor = await startSupervisorProcess(root);
+    const row = await spawnShell(
+      engine,
+      `while [ ! -e ${root}/go ]; do sleep 0.02; done; echo MATCH; exit 3`,
+    );
+    notifyOn(engine, row.id, { type: 'on_output_match', pattern: 'MATCH' }, { message: 'the line' });
+    notifyOn(engine, row.id, { type: 'on_exit', filter: 'failure' }, { message: 'the end' });
+    const other = new Sqlite(join(root, 'memory/understudy.db'));
+    onTestFinished(() => void other.close());
+    other.exec('BEGIN IMMEDIATE');
+    writeFileSync(join(root, 'go'), '');
+    await until(
+      'it has found the database busy',
+      () => supervisor.errors().includes('SqliteError') || supervisor.errors().includes('locked'),
+      25_000,
+    );
+    other.exec('ROLLBACK');
+    await until('both have fired', () => noticesOf(root).length === 2, 25_000);
+    expect(supervisor.child.exitCode).toBeNull();
+    expect(engine.processes.registry.find(row.id)).toMatchObject({ status: 'exited', exitCode: 3 });
+  }, 60_000);
+
+  it('survives that its folder of endings is removed, and goes on noticing', async () => {
+    const { engine, root } = makeEngine();
+    await startSupervisorProcess(root);
+    rmSync(engine.processes.endingsFolder, { recursive: true });
+    const row = await spawnShell(engine, 'exit 0');
+    notifyOn(engine, row.id, { type: 'on_exit', filter: 'any' });
+    await until('it has fired', () => noticesOf(root).length === 1);
+  });
+
+  it('does not wait for a process that will not stop before it tells of another one', async () => {
+    const { engine, root } = makeEngine();
+    await startSupervisorProcess(root);
+    const stubborn = await spawnShell(engine, `trap '' TERM; echo ready; while :; do sleep 0.05; done`);
+    const quick = await spawnShell(engine, `while [ ! -e ${root}/go ]; do sleep 0.02; done`);
+    notifyOn(engine, quick.id, { type: 'on_exit', filter: 'any' });
+    engine.hooks.add({
+      processId: stubborn.id,
+      trigger: { type: 'on_output_match', pattern: 'ready' },
+      action: 'stop_process',
+      message: null,
+      delaySeconds: 0,
+      maxFires: 1,
+      creator: owner,
+    });
+    await until(
+      'the stubborn one is being stopped',
+      () => engine.processes.registry.find(stubborn.id)?.stopReason,
+    );
+    writeFileSync(join(root, 'go'), '');
+    await until('the quick one was told of', () => noticesOf(root).length === 1, 3_000);
+    expect(engine.processes.registry.find(stubborn.id)?.status).toBe('running');
+  });
+
+  it('follows a fast writer at the speed of the matcher', async () => {
+    const { engine, root } = makeEngine();
+    await startSupervisorProcess(root);
+    const row = await spawnShell(
+      engine,
+      `yes '${'z'.repeat(99)}' | head -c 100000000; echo MATCHME; yes '${'z'.repeat(99)}' | head -c 100000000; sleep 60`,
+    );
+    notifyOn(engine, row.id, { type: 'on_output_match', pattern: '^MATCHME$' });
+    await until('the needle was found', () => noticesOf(root).length === 1, 25_000);
   });
 
   it('survives what lies in its folder of endings', async () => {
