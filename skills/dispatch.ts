@@ -146,7 +146,7 @@ async function admit(
   if (!parsed.success) throw invalidInput(tool, parsed.error);
   // At the command line the typed command is its own confirmation.
   if (decision === 'ask' && actor.surface !== 'cli' && !isPreview) {
-    const question = `Run ${tool.name}${subjectOf(tool, parsed.data)}?`;
+    const question = `${tool.title}${subjectOf(tool, parsed.data)}?`;
     if (!(await ask(options, caller, { actor, tool, input: parsed.data, question }))) {
       throw new Failure(
         'not_confirmed',
@@ -241,7 +241,7 @@ function safeSubject(tool: Tool, input: unknown): string {
 
 function subjectOf(tool: Tool, input: unknown): string {
   const subject = tool.subject(input);
-  return subject === '' ? '' : ` ${subject}`;
+  return subject === '' ? '' : `: ${subject}`;
 }
 
 function invalidInput(tool: Tool, error: z.ZodError): Failure {

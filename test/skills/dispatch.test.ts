@@ -304,7 +304,7 @@ describe('a call that the policy wants confirmed', () => {
     expect(asked).toHaveLength(1);
     expect(asked[0]).toMatchObject({ tool: 'act', input: { target: 'the backups', count: 3 } });
     expect(asked[0]?.actor).toBe(actor);
-    expect(asked[0]?.question).toContain('act the backups');
+    expect(asked[0]?.question).toContain('act: the backups');
   });
 
   it('asks anew each time, under another id', async () => {
