@@ -12,7 +12,9 @@ import { createHookStore, type HookStore, type NewHook } from './store.ts';
 import { createWatch, type Found } from './watch.ts';
 
 const mostHooksPerProcess = 2_000;
-const firesAtOnce = 100;
+/** Fires of one round, and how many of them are carried out side by side. */
+const firesAtOnce = 1_000;
+const batch = 100;
 /** How long after an end a hook may still be made. */
 const lateMs = 60_000;
 /** A database that is busy or a disk that is full passes: a fire is tried again until then. */
@@ -96,11 +98,15 @@ export function createHooks(options: {
       decideEnds(store, processes, clock, scan);
       decideTimeouts(store, processes, clock);
       tellHeldBack(surroundings);
-      const due = store.due(clock.now(), firesAtOnce + underWay.size).filter(({ id }) => !underWay.has(id));
-      // Stopping takes seconds when a process does not listen, and nobody else's hook waits for that.
-      await Promise.all(due.map((fire) => settleFire(fire)).filter((acting) => acting !== undefined));
+      for (let left = firesAtOnce; left > 0; ) {
+        const due = store.due(clock.now(), batch + underWay.size).filter(({ id }) => !underWay.has(id));
+        // Stopping takes seconds when a process does not listen, and nobody else's hook waits for that.
+        await Promise.all(due.map((fire) => settleFire(fire)).filter((acting) => acting !== undefined));
+        left = due.length < batch ? 0 : left - due.length;
+      }
     },
-    nextMoment: () => nextMoment(store, processes),
+    // What is due and under way needs no further round: it ends by itself, or the next sweep tries it again.
+    nextMoment: () => nextMoment(store, processes, underWay.size > 0 ? clock.now() : 0),
   };
 }
 
@@ -174,10 +180,10 @@ function timeoutMoment({ trigger }: Hook, row: ProcessRow | undefined): number |
   return Date.parse(row.startedAt) + trigger.seconds * 1_000;
 }
 
-function nextMoment(store: HookStore, processes: Processes): number | undefined {
+function nextMoment(store: HookStore, processes: Processes, dueAfter: number): number | undefined {
   const timeouts = store
     .waitingForTimeout()
     .map((hook) => timeoutMoment(hook, processes.registry.find(hook.processId)));
-  const moments = [store.nextDue(), ...timeouts].filter((moment) => moment !== undefined);
+  const moments = [store.nextDue(dueAfter), ...timeouts].filter((moment) => moment !== undefined);
   return moments.length === 0 ? undefined : Math.min(...moments);
 }

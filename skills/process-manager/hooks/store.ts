@@ -48,8 +48,8 @@ export interface HookStore {
   /** Fails, and with it the transaction, when somebody else has moved it meanwhile. */
   moveCursor(processId: string, stream: Stream, from: number, to: number): void;
   due(now: number, limit: number): Fire[];
-  /** The moment of the next fire that waits for its delay. */
-  nextDue(): number | undefined;
+  /** The moment of the next fire that waits for its delay and is due after the given moment. */
+  nextDue(after: number): number | undefined;
   close(fire: Fire, state: 'done' | 'refused' | 'failed'): void;
   noteSent(hookId: number, at: string): void;
   noteHeldBack(hookId: number): void;
@@ -152,11 +152,13 @@ export function createHookStore(database: Database): HookStore {
              position AS offset FROM hook_fires WHERE state = 'due' AND due_at <= ? ORDER BY due_at, id LIMIT ?`,
         )
         .all(iso(now), limit),
-    nextDue: () => {
+    nextDue: (after) => {
       const next = database
-        .prepare<[], string | null>(`SELECT min(due_at) FROM hook_fires WHERE state = 'due'`)
+        .prepare<[string], string | null>(
+          `SELECT min(due_at) FROM hook_fires WHERE state = 'due' AND due_at > ?`,
+        )
         .pluck()
-        .get();
+        .get(iso(after));
       return next ? Date.parse(next) : undefined;
     },
     close: ({ id, hookId }, state) => {
