@@ -1,7 +1,7 @@
 // Finds out what became of a process, from what it left on disk and from whether it is alive. Anybody may do this at
 // any time: a supervisor that starts, one that was woken, or a command that wants to answer with the truth.
 
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../tool.ts';
@@ -66,6 +66,8 @@ function endingOfUnidentified(registry: Registry, row: ProcessRow, clock: Clock)
 
 function readExit(row: ProcessRow): Ending | undefined {
   const path = join(row.runFolder, 'exit');
+  // Asked of every process that runs, again and again: an error each time would be a lot of garbage.
+  if (!existsSync(path)) return undefined;
   try {
     const text = readFileSync(path, 'utf8').trim();
     if (!/^\d{1,3}$/.test(text)) return undefined;

@@ -3,16 +3,18 @@
 //
 // - The command runs in the foreground of the shim, so its signals are what they would be without it; the shim traps
 //   the catchable ones, since a signal to the group must end the command and not the note about its end.
-// - The command's own PID is the inner shell's, which becomes the command by `exec`. It is told in `pid`, and to
+// - The command's own PID is that of a subshell, which becomes the command by `exec`. It is told in `pid`, and to
 //   the spawner through descriptor 3, which may have gone by then.
 // - The status overwrites four bytes that are there before the command starts, and is then renamed to `exit`: this
 //   works on a full disk. An empty file in the folder of endings wakes the supervisor.
+// - Its variables have names of their own, since a variable of the command's environment must not be changed.
 // - Nothing of the project is read after the start: the script is an argument, so a release may replace every file.
 
-const innerScript = [
-  'echo $$ >pid',
+/** What becomes the command. `$1` is its folder, the rest its words, and `pid` its own PID. */
+const becomeCommand = [
+  'echo "$us_pid" >pid',
   "trap '' PIPE",
-  'echo $$ 2>/dev/null >&3',
+  'echo "$us_pid" 2>/dev/null >&3',
   'trap - PIPE',
   'exec 3>&-',
   'cd -- "$1" || exit 126',
@@ -20,21 +22,26 @@ const innerScript = [
   'exec "$@"',
 ].join('\n');
 
-const outerScript = [
+const script = [
   ': understudy keeps the exit status of the command',
   'trap : HUP INT QUIT TERM USR1 USR2 ALRM TTIN TTOU TSTP',
-  'inner=$1 folder=$2 ending=$3 input=$4',
+  'us_become=$1 us_folder=$2 us_ending=$3 us_input=$4',
   'shift 4',
-  'cd -- "$folder" || exit 1',
-  'if [ "$input" = input ]; then command -p mkfifo -m 600 stdin && exec <>stdin; fi',
-  '/bin/sh -c "$inner" understudy "$@"',
-  'status=$?',
+  'cd -- "$us_folder" || exit 1',
+  'if [ "$us_input" = input ]; then command -p mkfifo -m 600 stdin && exec <>stdin; fi',
+  // A subshell cannot ask the shell for its PID, but Linux tells it; that saves the start of a second shell.
+  'if [ -r /proc/self/stat ]; then (',
+  'read -r us_pid us_rest </proc/self/stat',
+  becomeCommand,
+  ') else /bin/sh -c "us_pid=\\$\\$',
+  '$us_become" understudy "$@"; fi',
+  'us_status=$?',
   // From here on nothing may end the shim or its `mv`: a signal to the group is meant for the command.
   "trap '' HUP INT QUIT TERM USR1 USR2 ALRM TTIN TTOU TSTP",
   'exec 3>&- <&- >/dev/null 2>&1',
-  'printf "%-4s" "$status" 1<>exit.new',
+  'printf "%-4s" "$us_status" 1<>exit.new',
   'command -p mv -f exit.new exit',
-  ': >"$ending"',
+  ': >"$us_ending"',
 ].join('\n');
 
 /** The bytes that the status overwrites. */
@@ -54,9 +61,9 @@ export function shimCommand(options: {
     program: '/bin/sh',
     words: [
       '-c',
-      outerScript,
+      script,
       'understudy',
-      innerScript,
+      becomeCommand,
       runFolder,
       endingMarker,
       takesInput ? 'input' : '',

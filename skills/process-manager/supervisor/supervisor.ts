@@ -94,13 +94,13 @@ function supervise(options: SupervisorOptions): { stop(): void } {
   every(memoryMs, () => noteMemory(database, processes));
   every(forgetMs, () => processes.forgetOld());
   // What has ended is trimmed too: its children may print on, and a trimmer may have been killed in its work.
-  const trimEnded = () => {
+  const trimEnded = (repair: boolean) => {
     const since = new Date(clock.now() - endedLogsMs).toISOString();
-    trimLogs(processes.registry.recent({ since, limit: mostLogs }), options);
+    trimLogs(processes.registry.recent({ since, limit: mostLogs }), options, { repair });
   };
-  every(endedUpkeepMs, trimEnded);
+  every(endedUpkeepMs, () => trimEnded(false));
   guard(logger, () => processes.forgetOld())();
-  guard(logger, trimEnded)();
+  guard(logger, () => trimEnded(true))();
   rounds.next();
   return {
     stop: () => {

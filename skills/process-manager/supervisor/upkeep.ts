@@ -9,16 +9,18 @@ import type { Processes, ProcessRow } from '../processes/index.ts';
 
 /** As trimLog has it. */
 const trimFromBytes = 512 * 1024;
-/** A log that grows faster than it can be matched is trimmed all the same from this size on, and hooks are told. */
-const mostBytes = 64 * 1024 * 1024;
+/** A log that grows faster than it can be matched is trimmed all the same from this size on, and the history says so. */
+const mostBytes = 1024 ** 3;
 
 /**
- * Trims the logs of these processes, but nothing that a hook has not read yet; where a trimmer before this one was
- * killed half-way, ends its work.
+ * Trims the logs of these processes, but nothing that a hook has not read yet. With `repair`, small logs are looked at
+ * too: a trimmer before this one may have been killed half-way. This runs for every log every second, so a log that
+ * needs nothing costs one look at its size.
  */
 export function trimLogs(
   rows: readonly ProcessRow[],
   { processes, hooks, logger }: { processes: Processes; hooks: Hooks; logger: Logger },
+  { repair = false } = {},
 ): void {
   for (const row of rows) {
     for (const [stream, path] of [
@@ -27,9 +29,8 @@ export function trimLogs(
     ] as const) {
       try {
         const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-        // Who reads the log is only asked where something is to be trimmed: this runs for every log every second.
-        const isSmall = size <= trimFromBytes;
-        const keepFrom = isSmall || size > mostBytes ? undefined : hooks.readUntil(row.id, stream);
+        if (size <= trimFromBytes && !repair) continue;
+        const keepFrom = size > mostBytes ? undefined : hooks.readUntil(row.id, stream);
         trimLog(path, {
           pauseWriters: () => processes.holdStill(row),
           ...(keepFrom === undefined ? {} : { keepFrom }),
