@@ -1,72 +1,107 @@
-// `npm run bench`: measures what users feel, side by side with a peer in the same run, because machines are noisy.
-// Each row is alternated with its peer; the table shows medians and the ratio, and is written to bench/results.md.
+// `npm run bench [-- FAMILY…] [--long]`: measures what users feel, side by side with peers in the same run, because
+// machines are noisy. Each file in families/ makes some rows of one table. The table of a whole run, with the machine
+// and the versions, becomes bench/results.md; a run of some families is only printed.
 
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { adopt } from './families/adopt.ts';
+import { capture } from './families/capture.ts';
+import { commandLine } from './families/command-line.ts';
+import { exitToHook } from './families/exit-to-hook.ts';
+import { idleMemory } from './families/idle-memory.ts';
+import { lastLines } from './families/last-lines.ts';
+import { loadMemory } from './families/load-memory.ts';
+import { managerMemory } from './families/manager-memory.ts';
+import { matching } from './families/matching.ts';
+import { spawn } from './families/spawn.ts';
+import { trimming } from './families/trimming.ts';
+import { findPeers } from './managers/peers.ts';
+import { type Family, pageOf, type Row } from './report.ts';
+import { startBench } from './support/bench.ts';
+import { describeMachine } from './support/machine.ts';
+import { makeWriter } from './support/writer.ts';
 
-interface Row {
-  readonly what: string;
-  readonly ours: string;
-  readonly peer: string;
-  readonly result: string;
-  readonly aim: string;
-  readonly holds: boolean;
+const families: readonly Family[] = [
+  commandLine,
+  capture,
+  matching,
+  trimming,
+  lastLines,
+  spawn,
+  exitToHook,
+  adopt,
+  idleMemory,
+  managerMemory,
+  loadMemory,
+];
+
+const words = process.argv.slice(2).filter((word) => word !== '--long');
+const unknown = words.filter((word) => !families.some(({ name }) => name === word));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `No such family: ${unknown.join(', ')}. There are: ${families.map(({ name }) => name).join(', ')}\n`,
+  );
+  process.exit(2);
 }
 
-const codeRoot = join(import.meta.dirname, '..');
+const isLong = process.argv.includes('--long');
+const patienceMs = isLong ? 2 * 3_600_000 : 240_000;
+const bench = startBench({ isLong });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    bench.end();
+    process.exit(130);
+  });
+}
+try {
+  const page = await measureAll(families.filter(({ name }) => words.length === 0 || words.includes(name)));
+  if (words.length === 0) writeFileSync(join(import.meta.dirname, 'results.md'), page);
+  process.stdout.write(page);
+} finally {
+  bench.end();
+}
+// Whatever of a family that hung would hold it open.
+process.exit();
 
-const rows = [measureCommandLineStart()];
-const table = [
-  '| What | Ours | Peer | Result | Aim | Holds |',
-  '|---|---|---|---|---|---|',
-  ...rows.map(
-    ({ what, ours, peer, result, aim, holds }) =>
-      `| ${what} | ${ours} | ${peer} | ${result} | ${aim} | ${holds ? 'yes' : '**no**'} |`,
-  ),
-].join('\n');
-const cpu = cpus();
-const page = `# Measurements
-
-Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}. Node ${process.version}, ${process.platform} ${process.arch}, ${cpu.length} × ${cpu[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 1024 ** 3)} GiB.
-
-${table}
-`;
-writeFileSync(join(codeRoot, 'bench/results.md'), page);
-process.stdout.write(page);
-
-/** A list on an empty instance, against a Node that does nothing. */
-function measureCommandLineStart(): Row {
-  const root = mkdtempSync(join(tmpdir(), 'understudy-bench-'));
-  try {
-    writeFileSync(join(root, 'config.json'), '{}');
-    const ours = () => timeOf(['src/cli/understudy.js', '--root', root, 'list']);
-    const peer = () => timeOf(['-e', '0']);
-    ours();
-    const pairs = Array.from({ length: 21 }, () => [ours(), peer()] as const);
-    const mine = median(pairs.map(([time]) => time));
-    const theirs = median(pairs.map(([, time]) => time));
-    return {
-      what: 'start of the command line: `understudy list`',
-      ours: `${mine.toFixed(0)} ms`,
-      peer: `${theirs.toFixed(0)} ms (\`node -e 0\`)`,
-      result: `${(mine - theirs).toFixed(0)} ms more, ${(mine / theirs).toFixed(1)} ×`,
-      aim: 'under 300 ms more',
-      holds: mine - theirs < 300,
-    };
-  } finally {
-    rmSync(root, { recursive: true, force: true });
+async function measureAll(chosen: readonly Family[]): Promise<string> {
+  const machine = describeMachine();
+  const peers = findPeers();
+  const writer = makeWriter(bench);
+  const rows: Row[] = [];
+  const failures: string[] = [];
+  const beganAt = performance.now();
+  for (const family of chosen) {
+    const startedAt = performance.now();
+    try {
+      rows.push(...(await inTime(family.measure({ bench, peers: peers.present, writer }))));
+    } catch (error) {
+      failures.push(`${family.name}: ${error instanceof Error ? error.message : String(error)}`);
+      bench.say(error instanceof Error ? String(error.stack) : String(error));
+    }
+    bench.say(`${family.name}: ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`);
   }
+  const seconds = ((performance.now() - beganAt) / 1_000).toFixed(0);
+  return pageOf({
+    rows,
+    failures,
+    machine,
+    notes: [
+      `Peers: ${peers.notes.join('; ')}.`,
+      `Everybody is measured in turns; figures are medians. The lines come from ${writer.kind}. All of it took ${seconds} s.`,
+    ],
+  });
 }
 
-function timeOf(words: readonly string[]): number {
-  const startedAt = performance.now();
-  const { status } = spawnSync(process.execPath, words, { cwd: codeRoot, stdio: 'ignore' });
-  if (status !== 0) throw new Error(`${words.join(' ')} ended with ${status}`);
-  return performance.now() - startedAt;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((first, second) => first - second)[Math.floor(values.length / 2)] ?? Number.NaN;
+/** Nobody waits for ever for a peer that hangs. */
+async function inTime<T>(measured: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const give = () => reject(new Error(`it did not end within ${patienceMs / 1_000} s`));
+    timer = setTimeout(give, patienceMs);
+  });
+  try {
+    return await Promise.race([measured, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

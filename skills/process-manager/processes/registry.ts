@@ -117,6 +117,9 @@ export interface Ending {
   readonly endedAt: string;
 }
 
+/** Where the output of a process goes. */
+export type ProcessLogs = Pick<ProcessRow, 'id' | 'stdoutLog' | 'stderrLog'>;
+
 /** The rows, read and changed. */
 export interface Registry {
   insert(process: NewProcess): void;
@@ -134,6 +137,8 @@ export interface Registry {
   unfinished(): ProcessRow[];
   /** Newest first; those that run come before those that ended. */
   recent(query: { since: string; agent?: string | undefined; limit: number }): ProcessRow[];
+  /** The logs of what runs, and of what ended after a moment: asked for every second, so no more than is needed. */
+  logs(endedAfter: string): ProcessLogs[];
   /** The candidates for what somebody typed: an id, a name, or the PID of one that runs. */
   search(word: string): ProcessRow[];
   /** Rows that ended before a moment, or are more than `keep` endings old, oldest first. */
@@ -202,6 +207,13 @@ export function createRegistry(database: Database): Registry {
         `WHERE (${isUnfinished} OR ended_at >= @since) AND (@agent IS NULL OR agent = @agent)
          ORDER BY ${isUnfinished} DESC, started_at DESC, rowid DESC LIMIT @limit`,
       ).all({ since, agent: agent ?? null, limit }),
+    logs: (endedAfter) =>
+      database
+        .prepare<unknown[], ProcessLogs>(
+          `SELECT id, stdout_log AS stdoutLog, stderr_log AS stderrLog FROM processes
+           WHERE ${isUnfinished} OR ended_at >= ?`,
+        )
+        .all(endedAfter),
     search: (word) =>
       select(
         `WHERE id = @word OR name = @word OR (pid = @pid AND ${isUnfinished})

@@ -22,9 +22,10 @@ const upkeepMs = 1_000;
 const memoryMs = 10_000;
 const forgetMs = 3_600_000;
 const endedUpkeepMs = 10_000;
-/** Whose logs are looked at after their end: a day, and as many as are kept. */
+/** How long after an end a log is looked at: children may print on. */
 const endedLogsMs = 86_400_000;
-const mostLogs = 2_000;
+/** A moment after which nothing has ended. */
+const never = '9999';
 
 /** What the supervisor works on, and whom it tells. */
 export interface SupervisorOptions {
@@ -90,13 +91,13 @@ function supervise(options: SupervisorOptions): { stop(): void } {
     processes.settleAll();
     rounds.next();
   });
-  every(upkeepMs, () => trimLogs(processes.registry.unfinished(), options));
+  every(upkeepMs, () => trimLogs(processes.registry.logs(never), options));
   every(memoryMs, () => noteMemory(database, processes));
   every(forgetMs, () => processes.forgetOld());
   // What has ended is trimmed too: its children may print on, and a trimmer may have been killed in its work.
   const trimEnded = (repair: boolean) => {
     const since = new Date(clock.now() - endedLogsMs).toISOString();
-    trimLogs(processes.registry.recent({ since, limit: mostLogs }), options, { repair });
+    trimLogs(processes.registry.logs(since), options, { repair });
   };
   every(endedUpkeepMs, () => trimEnded(false));
   guard(logger, () => processes.forgetOld())();

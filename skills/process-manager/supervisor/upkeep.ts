@@ -5,7 +5,7 @@ import type { Database } from 'better-sqlite3';
 import type { Logger } from '../../tool.ts';
 import type { Hooks } from '../hooks/index.ts';
 import { trimLog } from '../output/index.ts';
-import type { Processes, ProcessRow } from '../processes/index.ts';
+import type { Processes, ProcessLogs } from '../processes/index.ts';
 
 /** As trimLog has it. */
 const trimFromBytes = 512 * 1024;
@@ -18,21 +18,24 @@ const mostBytes = 1024 ** 3;
  * needs nothing costs one look at its size.
  */
 export function trimLogs(
-  rows: readonly ProcessRow[],
+  all: readonly ProcessLogs[],
   { processes, hooks, logger }: { processes: Processes; hooks: Hooks; logger: Logger },
   { repair = false } = {},
 ): void {
-  for (const row of rows) {
+  for (const { id, stdoutLog, stderrLog } of all) {
     for (const [stream, path] of [
-      ['stdout', row.stdoutLog],
-      ['stderr', row.stderrLog],
+      ['stdout', stdoutLog],
+      ['stderr', stderrLog],
     ] as const) {
       try {
         const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
         if (size <= trimFromBytes && !repair) continue;
-        const keepFrom = size > mostBytes ? undefined : hooks.readUntil(row.id, stream);
+        const keepFrom = size > mostBytes ? undefined : hooks.readUntil(id, stream);
         trimLog(path, {
-          pauseWriters: () => processes.holdStill(row),
+          pauseWriters: () => {
+            const row = processes.registry.find(id);
+            return row ? processes.holdStill(row) : () => {};
+          },
           ...(keepFrom === undefined ? {} : { keepFrom }),
         });
       } catch (error) {
