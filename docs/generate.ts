@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import processManager from '../skills/process-manager/index.ts';
 import type { Tool } from '../skills/tool.ts';
+import { startAllVerb } from '../src/cli/start-all.ts';
 import { allowed } from '../src/config/explain.ts';
 import { configJsonSchema, type JsonSchema } from '../src/config/schema.ts';
 
@@ -82,6 +83,10 @@ function commandsPage(tools: readonly Tool[]): string {
       examples.length === 0 ? '' : `\`\`\`sh\n${examples.join('\n\n')}\n\`\`\`\n`,
     ].join('\n');
   });
+  const own = [startAllVerb].map(
+    ({ name, description, examples }) =>
+      `## \`${name}\`\n\n${description}\n\nAt the command line only.\n\n\`\`\`sh\n${examples.map(({ command, explains }) => `# ${explains}\nunderstudy ${command}`).join('\n\n')}\n\`\`\`\n`,
+  );
   return `${note}
 
 # Commands
@@ -90,7 +95,7 @@ function commandsPage(tools: readonly Tool[]): string {
 \`--root\` or \`UNDERSTUDY_ROOT\` names another. Exit code 0: done. 1: failed. 2: the words could not be understood. With
 \`--json\` the answer is the tool's output, or \`{"error":{"code","message","hint"}}\`.
 
-${sections.join('\n')}`;
+${[...sections, ...own].join('\n')}`;
 }
 
 function inputTable(tool: Tool): string {

@@ -12,6 +12,7 @@ import {
   type Clock,
   type Dispatcher,
   type Failure,
+  type History,
   type Host,
   isFailure,
   type Logger,
@@ -27,6 +28,7 @@ export interface Instance {
   readonly config: Config;
   readonly catalogue: Catalogue;
   readonly dispatcher: Dispatcher;
+  readonly history: History;
   /** Opened on the first call. */
   database(): Database;
   /** Starts what skills do all the time; a staging bot starts none of what it may not call. */
@@ -93,6 +95,7 @@ export function openInstance(options: InstanceOptions): Instance {
     config,
     catalogue,
     dispatcher,
+    history,
     database,
     startSkills: (bot) => {
       const started = catalogue.skills

@@ -47,7 +47,7 @@ export function createEngine(host: Host<Settings>): Engine {
 
 /** What a person is told after asking for something that only a supervisor does. */
 export const nobodyWatches =
-  'Nobody is watching at the moment: hooks, timeouts and restarts wait until the bot runs (npm start).';
+  'Nobody is watching at the moment: hooks, timeouts and restarts wait until the bot runs (npm start), or understudy start_all.';
 
 /** The log of the live bot. */
 export function liveLog(root: string): string {

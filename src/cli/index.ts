@@ -9,6 +9,7 @@ import { findRoot } from '../config.ts';
 import { openInstance } from '../instance.ts';
 import { buildProgram, type Call } from './program.ts';
 import { printable, renderView } from './render.ts';
+import { startAll, startAllVerb } from './start-all.ts';
 
 /** Runs one command line; the exit code is left in `process.exitCode`. */
 export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void> {
@@ -22,6 +23,7 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
     const call = await buildProgram(
       codeRoot,
       entries.map(({ tool }) => tool),
+      startAllVerb,
     ).parse(words);
     if (call) process.exitCode = await run(call, loaded);
   } catch (error) {
@@ -35,9 +37,10 @@ async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Pro
     loaded,
     environment: process.env,
     logger: stderrLogger,
-    tolerateBroken: tool.worksWhenBroken === true,
+    tolerateBroken: tool?.worksWhenBroken === true,
   });
   try {
+    if (!tool) return await startAll(instance, actor());
     const output = await instance.dispatcher.call(actor(), tool.name, input, {
       progress: ({ message }) => tell(message),
       notify: tell,

@@ -8,13 +8,16 @@ import { z } from 'zod';
 import { Failure, type Tool } from '../../skills/tool.ts';
 import { didYouMean } from '../config.ts';
 
-/** One command line, understood. */
+/** One command line, understood: a tool with its input, or a verb of the command line's own. */
 export interface Call {
-  readonly tool: Tool;
+  readonly tool: Tool | undefined;
   readonly input: Record<string, unknown>;
   readonly json: boolean;
   readonly root: string | undefined;
 }
+
+/** A verb that is no tool, since it makes sense in a shell only. */
+export type OwnVerb = Pick<Tool, 'name' | 'title' | 'description' | 'examples'>;
 
 /** A parser of command lines; it answers with nothing when the words asked for help only. */
 export interface Program {
@@ -30,18 +33,18 @@ interface Field {
 }
 
 /** Builds the program of a catalogue. */
-export function buildProgram(codeRoot: string, tools: readonly Tool[]): Program {
+export function buildProgram(codeRoot: string, tools: readonly Tool[], own: OwnVerb): Program {
   let call: Call | undefined;
   const program = new Command('understudy')
     .description('Manages this bot, its understudy, and every other process of the machine.')
     .version(versionOf(codeRoot), '-V, --version')
     .showHelpAfterError(false)
-    .addHelpText('after', overview(tools));
+    .addHelpText('after', overview([...tools, own]));
   addGlobalOptions(program);
   quiet(program);
   program.action(() => {
     const [word] = program.args;
-    if (word !== undefined) throw unknownVerb(word, tools);
+    if (word !== undefined) throw unknownVerb(word, [...tools, own]);
     program.help();
   });
   program.allowExcessArguments(true);
@@ -53,10 +56,16 @@ export function buildProgram(codeRoot: string, tools: readonly Tool[]): Program 
       }),
     );
   }
+  const ownCommand = describeVerb(own).action(() => {
+    const { json, root } = { ...program.opts(), ...ownCommand.opts() } as { json?: boolean; root?: string };
+    call = { tool: undefined, input: {}, json: json === true, root };
+  });
+  addGlobalOptions(ownCommand);
+  program.addCommand(ownCommand);
   return {
     async parse(words) {
       try {
-        await program.parseAsync(dashesToUnderscores(words, tools), { from: 'user' });
+        await program.parseAsync(dashesToUnderscores(words, [...tools, own]), { from: 'user' });
         return call;
       } catch (error) {
         if (!(error instanceof CommanderError)) throw error;
@@ -68,9 +77,8 @@ export function buildProgram(codeRoot: string, tools: readonly Tool[]): Program 
 }
 
 function verb(tool: Tool, accept: (input: Record<string, unknown>, globals: object) => void): Command {
-  const command = new Command(tool.name).description(tool.description).summary(tool.title);
+  const command = describeVerb(tool);
   for (const alias of tool.aliases ?? []) command.alias(alias);
-  quiet(command);
   const schema = z.toJSONSchema(tool.input, { io: 'input' });
   const fields = (schema.properties ?? {}) as Record<string, Field>;
   const required = new Set(schema.required ?? []);
@@ -80,12 +88,6 @@ function verb(tool: Tool, accept: (input: Record<string, unknown>, globals: obje
     if (!positionals.includes(name)) command.addOption(option(name, field, required.has(name)));
   }
   addGlobalOptions(command);
-  if (tool.examples?.length) {
-    const lines = tool.examples.map(
-      (example) => `  $ understudy ${example.command}\n      ${example.explains}`,
-    );
-    command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
-  }
   command.action((...given: unknown[]) => {
     const { json, root, ...options } = command.opts();
     const input: Record<string, unknown> = { ...options };
@@ -95,6 +97,13 @@ function verb(tool: Tool, accept: (input: Record<string, unknown>, globals: obje
     accept(input, { ...(json === undefined ? {} : { json }), ...(root === undefined ? {} : { root }) });
   });
   return command;
+}
+
+function describeVerb({ name, title, description, examples = [] }: OwnVerb): Command {
+  const command = new Command(name).description(description).summary(title);
+  quiet(command);
+  const lines = examples.map((example) => `  $ understudy ${example.command}\n      ${example.explains}`);
+  return lines.length === 0 ? command : command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }
 
 function argument(name: string, field: Field, isRequired: boolean): Argument {
@@ -146,14 +155,14 @@ function quiet(command: Command): void {
   command.exitOverride().configureOutput({ writeErr: () => {} });
 }
 
-function overview(tools: readonly Tool[]): string {
+function overview(tools: readonly OwnVerb[]): string {
   const examples = tools.flatMap((tool) => tool.examples?.slice(0, 1) ?? []);
   const lines = examples.map((example) => `  $ understudy ${example.command.padEnd(28)} ${example.explains}`);
   return `\nExamples:\n${lines.join('\n')}\n\nMore about a verb: understudy VERB --help`;
 }
 
-function unknownVerb(word: string, tools: readonly Tool[]): Failure {
-  const names = tools.flatMap((tool) => [tool.name, ...(tool.aliases ?? [])]);
+function unknownVerb(word: string, verbs: readonly (OwnVerb & Pick<Tool, 'aliases'>)[]): Failure {
+  const names = verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]);
   const meant = didYouMean(word, names);
   return new Failure(
     'usage',
@@ -168,8 +177,11 @@ function usage(error: CommanderError): Failure {
 }
 
 /** `self-restart` is how people type `self_restart`. */
-function dashesToUnderscores(words: readonly string[], tools: readonly Tool[]): string[] {
-  const names = new Set(tools.flatMap((tool) => [tool.name, ...(tool.aliases ?? [])]));
+function dashesToUnderscores(
+  words: readonly string[],
+  verbs: readonly (OwnVerb & Pick<Tool, 'aliases'>)[],
+): string[] {
+  const names = new Set(verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]));
   return words.map((word) => {
     const name = word.replaceAll('-', '_');
     return !word.startsWith('-') && word.includes('-') && names.has(name) ? name : word;
