@@ -60,7 +60,7 @@ function checkSkills({ skills, failures }: LoadedSkills): Finding[] {
       name: 'skills',
       status: 'problem' as const,
       message: `skills/${name} does not load: ${reason}`,
-      hint: 'Mend it in staging and promote, or go back: understudy rollback',
+      hint: `Mend skills/${name}, or move it away: the other skills work without it.`,
     })),
   ];
 }

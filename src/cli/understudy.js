@@ -27,7 +27,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
         fail(
           'broken_code',
           `The code of Understudy does not load: ${String(error.message).split('\n')[0]}`,
-          'See all of it with: npm run types. Go back to the release before with: node watchdog.js',
+          'See all of it with: npm run types, then mend it or put the files back with git.',
         );
         if (process.env.UNDERSTUDY_DEBUG) console.error(error);
       }

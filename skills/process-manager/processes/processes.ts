@@ -57,7 +57,7 @@ export function createProcesses(options: { database: Database; root: string; clo
         throw new Failure(
           'already_paused',
           `'${row.name}' is paused already.`,
-          `Let it go on: understudy resume ${row.id}`,
+          'See what runs: understudy list',
         );
       return fresh(row);
     },

@@ -23,7 +23,7 @@ const becomeCommand = [
 ].join('\n');
 
 const script = [
-  ': understudy keeps the exit status of the command',
+  ': the exit status of this command is kept for understudy',
   'trap : HUP INT QUIT TERM USR1 USR2 ALRM TTIN TTOU TSTP',
   'us_become=$1 us_folder=$2 us_ending=$3 us_input=$4',
   'shift 4',

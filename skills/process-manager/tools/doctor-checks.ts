@@ -93,7 +93,7 @@ function checkWatchdog(root: string): Finding {
   return {
     name: 'watchdog',
     status: 'warning',
-    message: 'does not run, so nothing restarts the bot or takes a bad release back.',
+    message: 'does not run, so nothing starts the bot again when it ends.',
     hint: 'Start it: npm start',
   };
 }
