@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -5,6 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['node_modules/**', 'staging/**', 'backups/**'],
     pool: 'forks',
+    // Most tests wait for real processes, and two of them may wait on one core.
+    maxWorkers: 2 * availableParallelism(),
     setupFiles: ['test/support/keep-sqlite.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,

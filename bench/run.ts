@@ -13,6 +13,7 @@ import { lastLines } from './families/last-lines.ts';
 import { loadMemory } from './families/load-memory.ts';
 import { managerMemory } from './families/manager-memory.ts';
 import { matching } from './families/matching.ts';
+import { restartStorm } from './families/restart-storm.ts';
 import { spawn } from './families/spawn.ts';
 import { trimming } from './families/trimming.ts';
 import { findPeers } from './managers/peers.ts';
@@ -32,6 +33,7 @@ const families: readonly Family[] = [
   adopt,
   idleMemory,
   managerMemory,
+  restartStorm,
   loadMemory,
 ];
 

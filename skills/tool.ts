@@ -73,10 +73,18 @@ export interface ToolContext<Engine> {
   progress(step: Progress): void;
 }
 
+/** Rows under headings. */
+export interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 /** How a result looks to a person: every surface draws it in its own way. */
 export interface View {
   readonly heading?: string;
-  readonly table?: { readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] };
+  readonly table?: Table;
+  /** Several tables, one below the other. */
+  readonly tables?: readonly Table[];
   readonly text?: string;
   readonly notes?: readonly string[];
 }
@@ -210,6 +218,10 @@ export interface Host<Settings> {
   readonly secrets: readonly string[];
   /** Already validated by the host, with the skill's own schema. */
   readonly settings: Settings;
+  /** The settings as the owner's files say now; a Failure when they cannot be used. */
+  readSettings(): Settings;
+  /** The files that they come from. */
+  readonly settingsFiles: readonly string[];
   readonly logger: Logger;
   readonly clock: Clock;
   readonly history: History;
@@ -223,6 +235,20 @@ export interface Host<Settings> {
 export interface Bot {
   /** Tells the people who look after the bot, in the given channel or where such things belong. */
   notify(notice: { readonly text: string; readonly channel?: string }): void;
+  /** Shows a line that something printed, to whoever looks at all of it; left out where nobody does. */
+  readonly print?: (line: { source: string; color?: string | undefined; text: string }) => void;
+  /** For requests that reach a skill by a way of its own, such as a file: they too go through the dispatcher. */
+  readonly dispatcher: Dispatcher;
+}
+
+/** What a skill does all the time. */
+export interface Running {
+  /** True while it is this host, and no other, that does the work. */
+  readonly isInCharge?: boolean;
+  /** Ends the work; what runs on this machine runs on. */
+  stop(): void;
+  /** Ends the work and what was started, so that the next host starts it again; aborted, it is quick about it. */
+  stopAll?(tell: (message: string) => void, signal: AbortSignal): Promise<void>;
 }
 
 /** What a skill's index.ts exports as `default`. */
@@ -238,7 +264,7 @@ export interface Skill<Settings = never, Engine = unknown> {
   /** Called once, before the first tool runs; cheap, since the command line waits for it. */
   open(host: Host<Settings>): Engine;
   /** What the skill does all the time, in a bot that stays up; ends when it is stopped. */
-  start?(engine: Engine, bot: Bot): { stop(): void };
+  start?(engine: Engine, bot: Bot): Running;
 }
 
 /**

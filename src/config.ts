@@ -4,6 +4,7 @@
 import { type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { problemsAcross } from '../skills/process-manager/index.ts';
 import { Failure } from '../skills/tool.ts';
 import { type Environment, loadEnvironment } from './config/environment.ts';
 import { explainIssues } from './config/explain.ts';
@@ -16,8 +17,8 @@ export { didYouMean } from './config/explain.ts';
 /** Everything that the owner of an instance decides. */
 export type Config = Omit<ParsedConfig, '$schema'> & { readonly environment: Environment };
 
-/** The files that make a folder an instance. */
-const instanceFiles = ['config.json', 'bot_config.yaml'];
+/** The files that make a folder an instance; either is enough. */
+export const instanceFiles = ['config.json', 'bot_config.yaml'] as const;
 
 /** No key of any schema is nearly as deep; YAML can make objects that contain themselves. */
 const deepestKey = 12;
@@ -49,7 +50,13 @@ export function findRoot(named: string | undefined, currentFolder: string): stri
 
 /** Reads and validates the configuration of an instance. */
 export function loadConfig(root: string, own: NodeJS.ProcessEnv): Config {
-  return { ...parseConfig(root), environment: loadEnvironment(root, own) };
+  return withOwnPort({ ...parseConfig(root), environment: loadEnvironment(root, own) });
+}
+
+/** A staging bot has live's config.json, and must not ask for the port that live's page has. */
+function withOwnPort(config: Config): Config {
+  if (config.environment.role !== 'staging') return config;
+  return { ...config, dashboard: { ...config.dashboard, port: config.environment.port ?? 0 } };
 }
 
 /** The configuration of an instance that has none, or whose own cannot be read. */
@@ -78,15 +85,21 @@ function parseConfig(root: string): Omit<ParsedConfig, '$schema'> {
     bots: merge('bots', json, yaml, problems),
     globalSettings: merge('globalSettings', json, yaml, problems),
   };
-  if (problems.length > 0) {
+  const parsed = problems.length === 0 ? configSchema.parse(merged) : undefined;
+  if (parsed) problems.push(...problemsAcross(parsed).map((problem) => `${botsFile(yaml)}: ${problem}`));
+  if (!parsed || problems.length > 0) {
     throw new Failure(
       'config_invalid',
       problems.join('\n'),
       'Mend the file and try again; nothing was changed. Every key: docs/configuration.md',
     );
   }
-  const { $schema, ...config } = configSchema.parse(merged);
+  const { $schema, ...config } = parsed;
   return config;
+}
+
+function botsFile(yaml: RawFile): string {
+  return yaml?.bots === undefined ? 'config.json' : 'bot_config.yaml';
 }
 
 /** `__proto__` is said here, because assignments and zod's records would pass over it in silence. */

@@ -16,8 +16,9 @@ import {
   type Host,
   isFailure,
   type Logger,
+  type Running,
 } from '../skills/tool.ts';
-import { type Config, defaultConfig, loadConfig } from './config.ts';
+import { type Config, defaultConfig, instanceFiles, loadConfig } from './config.ts';
 import { openDatabase } from './database.ts';
 import { diagnose } from './diagnosis.ts';
 import { createHistory, historyMigrations } from './history.ts';
@@ -32,7 +33,7 @@ export interface Instance {
   /** Opened on the first call. */
   database(): Database;
   /** Starts what skills do all the time; a staging bot starts none of what it may not call. */
-  startSkills(bot: Bot): { stop(): void };
+  startSkills(bot: Omit<Bot, 'dispatcher'>): Required<Running>;
   close(): void;
 }
 
@@ -66,6 +67,8 @@ export function openInstance(options: InstanceOptions): Instance {
     secrets: config.environment.secrets,
     // Every skill's settings are validated keys of config.json; which of them it reads, its own type says.
     settings: config as never,
+    readSettings: () => loadConfig(root, options.environment) as never,
+    settingsFiles: instanceFiles.map((name) => join(root, name)),
     logger,
     clock,
     history,
@@ -100,10 +103,16 @@ export function openInstance(options: InstanceOptions): Instance {
     startSkills: (bot) => {
       const started = catalogue.skills
         .filter(({ skill }) => skill.allowedInStaging || config.environment.role === 'live')
-        .flatMap(({ skill, engine }) => skill.start?.(engine() as never, bot) ?? []);
+        .flatMap(({ skill, engine }) => skill.start?.(engine() as never, { ...bot, dispatcher }) ?? []);
       return {
+        get isInCharge() {
+          return started.some((running) => running.isInCharge);
+        },
         stop: () => {
           for (const running of started) running.stop();
+        },
+        stopAll: async (tell, signal) => {
+          for (const running of started) await running.stopAll?.(tell, signal);
         },
       };
     },

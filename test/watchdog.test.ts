@@ -227,7 +227,7 @@ describe('the real bot', () => {
     expect(said).toMatch(/Discord +off: set DISCORD_TOKEN/);
     expect(said).toMatch(/Language model +off: set ANTHROPIC_API_KEY or OPENAI_API_KEY/);
     const listed = await understudy(['--json', 'list'], { code: root, cwd: root });
-    expect(listed.stdout).toBe('{"processes":[]}\n');
+    expect(listed.stdout).toMatch(/^\{"processes":\[\],"bots":\[/);
     expect(watchdog.child.exitCode).toBeNull();
     watchdog.child.kill('SIGTERM');
     expect(await watchdog.ended).toBe(0);

@@ -52,6 +52,8 @@ export function startOurs(bench: Bench): Ours {
     role: 'live',
     secrets: [],
     settings: defaultConfig(root, {}),
+    readSettings: () => defaultConfig(root, {}),
+    settingsFiles: [],
     logger: { debug: silent, info: silent, warn: silent, error: silent },
     clock,
     history: createHistory(() => database, clock),

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import type { Host } from '../tool.ts';
+import { type Bots, createBots } from './bots/index.ts';
 import { createHooks, type Hooks } from './hooks/index.ts';
 import { createProcesses, type Processes } from './processes/index.ts';
 import type { Settings } from './settings.ts';
@@ -12,6 +13,7 @@ import { isSupervised } from './supervisor/index.ts';
 export interface Engine extends Host<Settings> {
   readonly processes: Processes;
   readonly hooks: Hooks;
+  readonly bots: Bots;
   /** The folder that agents' commands are confined to. */
   readonly workspace: string;
   /** True while somebody fires hooks, restarts bots and trims logs. */
@@ -32,6 +34,19 @@ export function createEngine(host: Host<Settings>): Engine {
       clock: host.clock,
     }),
   );
+  const bots = once(() =>
+    createBots({
+      root: host.root,
+      settings: host.settings,
+      database: host.database(),
+      processes: processes(),
+      hooks: hooks(),
+      history: host.history,
+      logger: host.logger,
+      clock: host.clock,
+      isSupervised: () => isSupervised(host.root),
+    }),
+  );
   return {
     ...host,
     get processes() {
@@ -39,6 +54,9 @@ export function createEngine(host: Host<Settings>): Engine {
     },
     get hooks() {
       return hooks();
+    },
+    get bots() {
+      return bots();
     },
     workspace: host.workspace ?? host.root,
     isSupervised: () => isSupervised(host.root),

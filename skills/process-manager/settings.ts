@@ -1,6 +1,7 @@
 // The parts of config.json that belong to the process manager: the live bot, staging, other bots, releases.
 // The host puts these schemas into its own, so each key is described once, here, for editors and for docs/.
 
+import { createRequire } from 'node:module';
 import { z } from 'zod';
 
 const seconds = (description: string, fallback: number, most = 86_400) =>
@@ -37,16 +38,37 @@ const ready = z
     message: 'give exactly one of heartbeat, pattern, url, uptimeSeconds',
   });
 
+const readySeconds = z
+  .number()
+  .positive()
+  .max(3_600)
+  .default(60)
+  .describe('Say so when it is not ready within this time (seconds); what depends on it waits on');
+
+const tooLate = {
+  path: ['readySeconds'],
+  message: 'must be longer than ready.uptimeSeconds, or it could never be ready in time',
+};
+
+function isReadyInTime(value: { ready?: z.infer<typeof ready> | undefined; readySeconds: number }): boolean {
+  return value.ready?.uptimeSeconds === undefined || value.ready.uptimeSeconds < value.readySeconds;
+}
+
+/** What is wrong with a cron expression. Loaded on use: most instances have none, and every start would pay for it. */
+function problemOfSchedule(expression: string): string | undefined {
+  const { Cron }: typeof import('croner') = createRequire(import.meta.url)('croner');
+  try {
+    return new Cron(expression, { paused: true }).nextRun() === null ? 'a time that will come' : undefined;
+  } catch (error) {
+    return `a cron expression such as "0 4 * * *" (${(error as Error).message})`;
+  }
+}
+
 const liveSchema = z
   .strictObject({
     command: commandLine.default(['node', '--import', 'tsx', 'src/index.ts']),
     ready: ready.default({ heartbeat: true }).describe('How the watchdog knows that the live bot works'),
-    readySeconds: z
-      .number()
-      .positive()
-      .max(3_600)
-      .default(60)
-      .describe('A new release must be ready within this time (seconds)'),
+    readySeconds: readySeconds.describe('A new release must be ready within this time (seconds)'),
     trialSeconds: z
       .number()
       .positive()
@@ -54,13 +76,7 @@ const liveSchema = z
       .default(30)
       .describe('and then stay up for this long before it counts as good (seconds)'),
   })
-  .refine(
-    ({ ready, readySeconds }) => ready.uptimeSeconds === undefined || ready.uptimeSeconds < readySeconds,
-    {
-      path: ['readySeconds'],
-      message: 'must be longer than ready.uptimeSeconds, or no release could ever be ready in time',
-    },
-  )
+  .refine(isReadyInTime, tooLate)
   .describe('The live bot, as the watchdog runs it');
 
 const restart = z
@@ -79,8 +95,10 @@ const stagingSchema = z
     restart: restart.default('no'),
     autostart: z.boolean().default(false).describe('Start it together with the other bots'),
     ready: ready.optional().describe('How to know that it works'),
+    readySeconds,
     memoryLimit: memoryLimit.optional(),
   })
+  .refine(isReadyInTime, tooLate)
   .describe('The staging bot in staging/');
 
 const relativePath = z
@@ -120,8 +138,17 @@ const botSchema = z
     restart: restart.default('on-failure'),
     autostart: z.boolean().default(true).describe('Start it on the first start_all'),
     ready: ready.optional().describe('How to know that it works'),
+    readySeconds,
     memoryLimit: memoryLimit.optional(),
-    schedule: z.string().min(1).optional().describe('Restart it at these times (cron, such as "0 4 * * *")'),
+    schedule: z
+      .string()
+      .min(1)
+      .superRefine((expression, context) => {
+        const problem = problemOfSchedule(expression);
+        if (problem !== undefined) context.addIssue(problem);
+      })
+      .optional()
+      .describe('Restart it at these times (cron, such as "0 4 * * *")'),
     dependsOn: z
       .array(z.string().min(1))
       .default([])
@@ -133,13 +160,17 @@ const botSchema = z
   })
   .refine((bot) => (bot.script === undefined) !== (bot.command === undefined), {
     message: 'give either script or command',
-  });
+  })
+  .refine(isReadyInTime, tooLate);
 
 const botName = z
   .string()
   .regex(/^[\p{L}\p{N}]([\p{L}\p{N} ._-]{0,62}[\p{L}\p{N}_-])?$/u, 'letters, digits, space, ".", "_" and "-"')
-  .refine((name) => !['staging', 'live'].includes(name.toLowerCase()), {
-    message: '"staging" and "live" are names of Understudy itself; choose another',
+  .refine((name) => Buffer.byteLength(name) <= 200, {
+    message: 'at most 200 bytes: it is the name of a file too',
+  })
+  .refine((name) => !['staging', 'live', 'bot_manager'].includes(name.toLowerCase()), {
+    message: '"staging", "live" and "bot_manager" are names of Understudy itself; choose another',
   });
 
 const globalSettingsSchema = z
@@ -189,6 +220,37 @@ export const settingsKeys = {
   bot: Object.keys(botSchema.shape),
   globalSettings: Object.keys(globalSettingsSchema.shape),
 } as const;
+
+/** What is wrong with settings that are each right by themselves: dependencies that lead nowhere, or in a circle. */
+export function problemsAcross({ bots }: Pick<Settings, 'bots'>): string[] {
+  const problems: string[] = [];
+  for (const [name, { dependsOn }] of Object.entries(bots)) {
+    for (const other of dependsOn) {
+      if (other !== 'staging' && !Object.hasOwn(bots, other))
+        problems.push(`bots.${name}.dependsOn: there is no bot "${other}".`);
+    }
+    const circle = circleFrom(name, bots);
+    if (circle)
+      problems.push(`bots.${name}.dependsOn: the bots wait for each other: ${circle.join(' -> ')}.`);
+  }
+  return problems;
+}
+
+function circleFrom(start: string, bots: Settings['bots']): string[] | undefined {
+  const seen = new Set<string>();
+  const walk = (path: string[]): string[] | undefined => {
+    const name = path.at(-1) ?? start;
+    for (const other of bots[name]?.dependsOn ?? []) {
+      if (other === start) return [...path, other];
+      if (seen.has(other)) continue;
+      seen.add(other);
+      const circle = walk([...path, other]);
+      if (circle) return circle;
+    }
+    return undefined;
+  };
+  return walk([start]);
+}
 
 /** All settings of the process manager, validated. */
 export type Settings = z.infer<z.ZodObject<typeof settingsShape>>;

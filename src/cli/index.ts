@@ -32,15 +32,17 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
 }
 
 async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Promise<number> {
-  const instance = openInstance({
-    root: findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd()),
-    loaded,
-    environment: process.env,
-    logger: stderrLogger,
-    tolerateBroken: tool?.worksWhenBroken === true,
-  });
+  const open = (logger: Logger) =>
+    openInstance({
+      root: findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd()),
+      loaded,
+      environment: process.env,
+      logger,
+      tolerateBroken: tool?.worksWhenBroken === true,
+    });
+  if (!tool) return startAll(open, actor());
+  const instance = open(stderrLogger);
   try {
-    if (!tool) return await startAll(instance, actor());
     const output = await instance.dispatcher.call(actor(), tool.name, input, {
       progress: ({ message }) => tell(message),
       notify: tell,

@@ -33,8 +33,10 @@ interface Field {
 }
 
 /** Builds the program of a catalogue. */
-export function buildProgram(codeRoot: string, tools: readonly Tool[], own: OwnVerb): Program {
+export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: OwnVerb): Program {
   let call: Call | undefined;
+  // In a shell the verb does more than the tool of its name, which it calls.
+  const tools = catalogue.filter(({ name }) => name !== own.name);
   const program = new Command('understudy')
     .description('Manages this bot, its understudy, and every other process of the machine.')
     .version(versionOf(codeRoot), '-V, --version')
@@ -112,6 +114,8 @@ function argument(name: string, field: Field, isRequired: boolean): Argument {
 }
 
 function option(name: string, field: Field, isRequired: boolean): Option {
+  // commander would take it for the negation of another option, and for given when it is not.
+  if (/^no[A-Z]/.test(name)) throw new Error(`a field may not be called ${name}: name what it does`);
   const flag = `--${name.replace(/_/g, '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const made = new Option(
     field.type === 'boolean' ? flag : `${flag} <${valueName(field)}>`,

@@ -11,7 +11,9 @@ export function renderView(view: View, width?: number): string {
   const shown = (text: string) => (width === undefined ? text : printable(text));
   const parts = [
     view.heading,
-    view.table && renderTable(view.table.columns, view.table.rows, width),
+    ...[...(view.table ? [view.table] : []), ...(view.tables ?? [])].map(
+      (table, index) => `${index === 0 ? '' : '\n'}${renderTable(table.columns, table.rows, width)}`,
+    ),
     view.text,
     ...(view.notes ?? []),
   ];

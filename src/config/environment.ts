@@ -25,6 +25,8 @@ const environmentSchema = z.object({
   DISCORD_API: address.optional(),
   ANTHROPIC_BASE_URL: address.optional(),
   OPENAI_BASE_URL: address.optional(),
+  // Other people's PORT may be anything, and only a staging bot uses it.
+  PORT: z.coerce.number().int().min(0).max(65_535).optional().catch(undefined),
 });
 
 type Names = keyof z.infer<typeof environmentSchema>;
@@ -37,6 +39,8 @@ export interface Environment {
   readonly anthropic: { readonly apiKey?: string; readonly baseUrl?: string };
   /** Every value of .env that could be a secret, for masking. */
   readonly secrets: readonly string[];
+  /** Where a staging bot offers its page; another one is picked otherwise. */
+  readonly port?: number;
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
 }
 
@@ -64,6 +68,7 @@ export function loadEnvironment(root: string, own: NodeJS.ProcessEnv): Environme
     },
     secrets: secretsOf(file, values),
     ...optional('wakeChannelId', values.WAKE_CHANNEL_ID),
+    ...(values.PORT === undefined ? {} : { port: values.PORT }),
     anthropic: {
       ...optional('apiKey', values.ANTHROPIC_API_KEY),
       ...optional('baseUrl', values.ANTHROPIC_BASE_URL),

@@ -279,6 +279,7 @@ describe('the defaults', () => {
       env: {},
       restart: 'no',
       autostart: false,
+      readySeconds: 60,
     },
     bots: {},
     globalSettings: { log_directory: 'logs', max_restart_attempts: 3, restart_delay: 5 },
@@ -318,6 +319,7 @@ describe('the defaults', () => {
         env: {},
         restart: 'on-failure',
         autostart: true,
+        readySeconds: 60,
         dependsOn: [],
         runner: 'local',
       },
@@ -493,6 +495,7 @@ describe('bot_config.yaml', () => {
         env: {},
         restart: 'on-failure',
         autostart: true,
+        readySeconds: 60,
         dependsOn: [],
         runner: 'local',
       },
@@ -506,6 +509,58 @@ describe('bot_config.yaml', () => {
       expect(load({ 'bot_config.yaml': text }).bots).toEqual({});
     },
   );
+});
+
+describe('bots that depend on each other', () => {
+  const needing = (...dependsOn: string[]) => ({ ...bot, dependsOn });
+
+  it.each([
+    [{ a: needing('b') }, 'bots.a.dependsOn: there is no bot "b".'],
+    [{ a: needing('a') }, 'bots.a.dependsOn: the bots wait for each other: a -> a.'],
+    [
+      { a: needing('b'), b: needing('c'), c: needing('b') },
+      'bots.b.dependsOn: the bots wait for each other: b -> c -> b.',
+    ],
+    [{ a: needing('constructor') }, 'bots.a.dependsOn: there is no bot "constructor".'],
+  ])('%j is refused', (bots, message) => {
+    expect(refuse({ 'bot_config.yaml': JSON.stringify({ bots }) }).message).toContain(
+      `bot_config.yaml: ${message}`,
+    );
+    expect(refuseJson({ bots }).message).toContain(`config.json: ${message}`);
+  });
+
+  it('may be in either file, and a common need is no circle', () => {
+    const json = { bots: { a: needing('b', 'c'), b: needing('c') } };
+    const files = {
+      'config.json': JSON.stringify(json),
+      'bot_config.yaml': JSON.stringify({ bots: { c: needing('staging') } }),
+    };
+    expect(Object.keys(load(files).bots)).toEqual(['a', 'b', 'c']);
+  });
+});
+
+describe('schedules', () => {
+  it.each(['0 4 * * *', '*/5 * * * * *', '@daily'])('%s is one', (schedule) => {
+    expect(loadJson({ bots: { a: { ...bot, schedule } } }).bots.a?.schedule).toBe(schedule);
+  });
+
+  it.each(['', 'tomorrow', '99 * * * *', '0 0 31 2 *'])('%j is none', (schedule) => {
+    expect(refuseJson({ bots: { a: { ...bot, schedule } } }).message).toContain('bots.a.schedule');
+  });
+});
+
+describe("a staging bot's page", () => {
+  const port = (env: string, own: NodeJS.ProcessEnv = {}) =>
+    load({ 'config.json': '{"dashboard": {"port": 8080}}', '.env': env }, own).dashboard.port;
+
+  it("never asks for live's port", () => {
+    expect(port('')).toBe(8080);
+    expect(port('PORT=9000')).toBe(8080);
+    expect(port('BOT_ROLE=staging')).toBe(0);
+    expect(port('BOT_ROLE=staging\nPORT=9000')).toBe(9000);
+    expect(port('', { BOT_ROLE: 'staging', PORT: '9001' })).toBe(9001);
+    expect(port('BOT_ROLE=staging', { PORT: 'tcp://10.0.0.1:80' })).toBe(0);
+  });
 });
 
 describe('the two files together', () => {
@@ -549,7 +604,7 @@ describe('snake_case and camelCase', () => {
         auto_update: true,
         force_sync: true,
         memory_limit: '1GB',
-        depends_on: ['x'],
+        depends_on: ['staging'],
       },
     ],
     [
@@ -560,7 +615,7 @@ describe('snake_case and camelCase', () => {
         autoUpdate: true,
         forceSync: true,
         memoryLimit: '1GB',
-        dependsOn: ['x'],
+        dependsOn: ['staging'],
       },
     ],
   ] as const;
@@ -574,7 +629,7 @@ describe('snake_case and camelCase', () => {
       auto_update: true,
       force_sync: true,
       memoryLimit: '1GB',
-      dependsOn: ['x'],
+      dependsOn: ['staging'],
     });
     expect(yaml.bots).toEqual(json.bots);
   });

@@ -6,7 +6,8 @@ import { findByVariable, startOf } from '../../skills/process-manager/base/index
 import { createEngine, type Engine } from '../../skills/process-manager/engine.ts';
 import manager, { type Settings } from '../../skills/process-manager/index.ts';
 import { type ProcessRow, processVariable } from '../../skills/process-manager/processes/index.ts';
-import type { Actor, Host } from '../../skills/tool.ts';
+import type { Actor, Clock, Host } from '../../skills/tool.ts';
+import { loadConfig } from '../../src/config.ts';
 import { openDatabase } from '../../src/database.ts';
 import { createHistory, historyMigrations } from '../../src/history.ts';
 import { makeInstance } from './instance.ts';
@@ -20,18 +21,22 @@ export const owner: Actor = {
 };
 
 /** An engine over a fresh instance, or over the given one. */
-export function makeEngine(root: string = makeInstance()): {
+export function makeEngine(
+  root: string = makeInstance(),
+  clock: Clock = { now: Date.now },
+): {
   engine: Engine;
   database: Database;
   root: string;
 } {
   const database = openDatabase(root, [...historyMigrations, ...manager.migrations]);
-  const clock = { now: Date.now };
   const host: Host<Settings> = {
     root,
     role: 'live',
     secrets: [],
-    settings: {} as Settings,
+    settings: loadConfig(root, {}) satisfies Settings,
+    readSettings: () => loadConfig(root, {}),
+    settingsFiles: [],
     logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     clock,
     history: createHistory(() => database, clock),

@@ -22,6 +22,11 @@ export function startOf(pid: number): string | undefined {
   return process.platform === 'linux' ? startFromProc(pid) : startFromPs(pid);
 }
 
+/** True of a start that was written down before the machine was started the last time, where that can be told. */
+export function isFromEarlierBoot(start: string): boolean {
+  return process.platform === 'linux' && start.includes(':') && !start.startsWith(`${bootId()}:`);
+}
+
 /** The living processes of a process group. */
 export function groupMembers(group: number): number[] {
   if (process.platform !== 'linux') {

@@ -1,12 +1,14 @@
-export { removeIfThere } from './files.ts';
+export { isOpen, removeIfThere } from './files.ts';
 export {
   carriersOf,
   findByVariable,
   groupMembers,
   isAlive,
+  isFromEarlierBoot,
   isStopped,
   type ProcessIdentity,
   parentOf,
   startOf,
 } from './identity.ts';
+export { type Usage, usageOfGroups } from './usage.ts';
 export { waitUntil } from './wait.ts';

@@ -104,7 +104,9 @@ function tell(
   action: Exclude<MessageAction, 'notify_channel'>,
 ): string {
   const count = action === 'spawn_branch' ? linesForBranch : linesAfterMatch;
-  const tails = [...new Set([row.stdoutLog, row.stderrLog])].map((path) => lastLines(path, count));
+  const tails = [...new Set([row.stdoutLog, row.stderrLog])].map((path) =>
+    lastLines(path, count, row.logUntil === null ? {} : { before: row.logUntil }),
+  );
   const lines = tails.flat().map(({ text }) => text);
   const tail = lines.length === 0 ? '' : `\nThe last lines of its output:\n${lines.join('\n')}`;
   put(surroundings, hook, row, action, `${explain(fire, hook, row)}${tail}`);

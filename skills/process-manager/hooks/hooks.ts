@@ -1,6 +1,7 @@
 // The hooks of one instance behind one object: making them, deciding which triggers are met, and carrying out what
 // fired. Deciding derives from what the tables say, so it does not matter who noticed the end of a process, or when.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
 import { type Clock, Failure, type History, type Logger } from '../../tool.ts';
 import { compilePattern } from '../output/index.ts';
@@ -19,6 +20,8 @@ const batch = 100;
 const lateMs = 60_000;
 /** A database that is busy or a disk that is full passes: a fire is tried again until then. */
 const retryMs = 5_000;
+const endAttempts = 50;
+const endPauseMs = 20;
 
 /** What can be done with hooks. */
 export interface Hooks {
@@ -34,6 +37,10 @@ export interface Hooks {
   scan(processId: string): Found;
   /** Fires what is due: ends, timeouts, and delays that are over. Resolves when all of it was carried out. */
   tick(): Promise<void>;
+  /** Matches the last lines of a process that has ended, and fires its end. */
+  settleEnd(processId: string): Promise<void>;
+  /** Gives the next run of a bot the hooks that its run before has not used up. */
+  carryOver(fromProcess: string, toProcess: string): void;
   /** When to tick again although nothing happens: the next timeout or delay. */
   nextMoment(): number | undefined;
 }
@@ -95,7 +102,7 @@ export function createHooks(options: {
       store.waitingForOutput(processId).length === 0 ? undefined : watch.position(processId, stream),
     scan,
     async tick() {
-      decideEnds(store, processes, clock, scan);
+      for (const hook of store.waitingForFinished()) decideEnd(store, processes, clock, scan, hook);
       decideTimeouts(store, processes, clock);
       tellHeldBack(surroundings);
       for (let left = firesAtOnce; left > 0; ) {
@@ -105,6 +112,21 @@ export function createHooks(options: {
         left = due.length < batch ? 0 : left - due.length;
       }
     },
+    async settleEnd(processId) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          for (const hook of store.waitingForFinished())
+            if (hook.processId === processId) decideEnd(store, processes, clock, scan, hook);
+          while (scan(processId) !== 'nothing');
+          return;
+        } catch (error) {
+          // The supervisor reads the same lines at the same time: one of the two is told to begin again.
+          if (attempt === endAttempts) throw error;
+          await sleep(endPauseMs);
+        }
+      }
+    },
+    carryOver: (from, to) => store.carryOver(from, to, new Date(clock.now()).toISOString()),
     // What is due and under way needs no further round: it ends by itself, or the next sweep tries it again.
     nextMoment: () => nextMoment(store, processes, underWay.size > 0 ? clock.now() : 0),
   };
@@ -140,24 +162,23 @@ function requireTriggerable(row: ProcessRow, { createdAt }: NewHook): void {
   if (endedMs > lateMs) requireRunning(row);
 }
 
-function decideEnds(
+function decideEnd(
   store: HookStore,
   processes: Processes,
   clock: Clock,
   scan: (processId: string) => Found,
+  hook: Hook,
 ): void {
-  for (const hook of store.waitingForFinished()) {
-    const row = processes.registry.find(hook.processId);
-    if (!row || hook.trigger.type !== 'on_exit') continue;
-    // What it printed last comes before its end.
-    while (scan(row.id) !== 'nothing');
-    const { filter } = hook.trigger;
-    const succeeded = row.exitCode === 0;
-    store.together(() => {
-      if (filter === 'any' || (filter === 'success') === succeeded) store.fire(hook, clock.now());
-      store.finish(hook.id);
-    });
-  }
+  const row = processes.registry.find(hook.processId);
+  if (!row || hook.trigger.type !== 'on_exit') return;
+  // What it printed last comes before its end.
+  while (scan(row.id) !== 'nothing');
+  const { filter } = hook.trigger;
+  const succeeded = row.exitCode === 0;
+  store.together(() => {
+    if (filter === 'any' || (filter === 'success') === succeeded) store.fire(hook, clock.now());
+    store.finish(hook.id);
+  });
 }
 
 function decideTimeouts(store: HookStore, processes: Processes, clock: Clock): void {

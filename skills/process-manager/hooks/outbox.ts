@@ -20,8 +20,9 @@ export type MessageAction = Exclude<HookAction, 'stop_process'>;
 export interface Message {
   readonly id: number;
   readonly action: MessageAction;
-  readonly hookId: number;
-  readonly processId: string;
+  /** Null for what no hook said: a bot that failed. */
+  readonly hookId: number | null;
+  readonly processId: string | null;
   readonly at: string;
   /** What a person or a model reads. */
   readonly text: string;

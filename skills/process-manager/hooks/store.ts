@@ -43,6 +43,8 @@ export interface HookStore {
   fireForLines(hook: Hook, at: number, lines: readonly MatchedLine[]): void;
   /** Nothing can trigger it any more. */
   finish(id: number): void;
+  /** Gives the next run of a bot the hooks that its run before has not used up. */
+  carryOver(fromProcess: string, toProcess: string, at: string): void;
   markCaughtUp(id: number): void;
   cursor(processId: string, stream: Stream): number;
   /** Fails, and with it the transaction, when somebody else has moved it meanwhile. */
@@ -124,19 +126,26 @@ export function createHookStore(database: Database): HookStore {
       }
     },
     finish: (id) => void run('UPDATE hooks SET done = 1 WHERE id = @id', { id }),
+    carryOver: (from, to, at) =>
+      void run(
+        `INSERT INTO hooks (process_id, trigger_json, type, action, message, delay_seconds, max_fires, creator_json,
+           created_at, notified_at)
+         SELECT @to, trigger_json, type, action, message, delay_seconds,
+           CASE max_fires WHEN 0 THEN 0 ELSE max_fires - fire_count END, creator_json, @at, notified_at
+         FROM hooks WHERE process_id = @from AND (max_fires = 0 OR fire_count < max_fires) ORDER BY id`,
+        { from, to, at },
+      ),
     markCaughtUp: (id) => void run('UPDATE hooks SET caught_up = 1 WHERE id = @id', { id }),
     cursor: (processId, stream) =>
       database
         .prepare<unknown[], number>('SELECT position FROM hook_cursors WHERE process_id = ? AND stream = ?')
         .pluck()
-        .get(processId, stream) ?? 0,
+        .get(processId, stream) ?? logFrom(database, processId),
     moveCursor: (processId, stream, from, to) => {
       run(
-        'INSERT OR IGNORE INTO hook_cursors (process_id, stream, position) VALUES (@processId, @stream, 0)',
-        {
-          processId,
-          stream,
-        },
+        `INSERT OR IGNORE INTO hook_cursors (process_id, stream, position)
+         VALUES (@processId, @stream, @logFrom)`,
+        { processId, stream, logFrom: logFrom(database, processId) },
       );
       const { changes } = run(
         `UPDATE hook_cursors SET position = @to
@@ -176,6 +185,16 @@ export function createHookStore(database: Database): HookStore {
       read('WHERE held_back > 0 AND notified_at <= ? ORDER BY id').all(moment).map(asHook),
     together: (work) => database.transaction(work).immediate(),
   };
+}
+
+/** Where in its logs the output of a process begins. */
+function logFrom(database: Database, processId: string): number {
+  return (
+    database
+      .prepare<unknown[], number>('SELECT log_from FROM processes WHERE id = ?')
+      .pluck()
+      .get(processId) ?? 0
+  );
 }
 
 /** Counts triggers that were met, at most as many as the hook may still fire; returns how many it took. */

@@ -98,7 +98,7 @@ function scanOnce(
   for (const { stream, follower } of reading.streams) {
     const position = follower.position;
     const before = follower.offset;
-    const lines = readOn(follower, isFinished(row.status));
+    const lines = readOn(follower, row);
     if (lines.missedBytes > 0) surroundings.onMissed(row, stream, lines.missedBytes);
     more ||= lines.more;
     advanced ||= follower.position !== position || lines.offset !== before;
@@ -115,12 +115,20 @@ function scanOnce(
   return 'nothing';
 }
 
-/** The next lines; when nobody writes any more and all is read, the unfinished last one too. */
-function readOn(follower: Follower, isLast: boolean): NewLines {
-  const lines = follower.read({ maxBytes: chunkBytes });
-  if (!isLast || lines.more) return lines;
+/**
+ * The next lines, up to where a later run in the same log begins; when nobody writes any more and all is read, the
+ * unfinished last one too.
+ */
+function readOn(follower: Follower, row: ProcessRow): NewLines {
+  const until = row.logUntil ?? Number.POSITIVE_INFINITY;
+  const maxBytes = Math.min(chunkBytes, until - follower.position);
+  const lines = follower.read({ maxBytes: Math.max(0, maxBytes) });
+  // Trimming may have taken all of it away, and then what was read is another run's.
+  const own = follower.position > until ? { ...lines, blocks: [] } : lines;
+  const more = lines.more && follower.position < until;
+  if (!isFinished(row.status) || more) return { ...own, more };
   const rest = follower.flush();
-  return { ...rest, blocks: [...lines.blocks, ...rest.blocks], missedBytes: lines.missedBytes };
+  return { ...rest, blocks: [...own.blocks, ...rest.blocks], missedBytes: own.missedBytes };
 }
 
 /** A hook that was made later is shown what was printed before: whether it fires does not depend on who was faster. */
@@ -128,7 +136,7 @@ function catchUp(store: HookStore, clock: Clock, row: ProcessRow, hooks: readonl
   const matcher = makeMatcher(hooks);
   const found = logsOf(row).map(([stream, path]) => {
     const until = store.cursor(row.id, stream);
-    const follower = createFollower(path, 0);
+    const follower = createFollower(path, row.logFrom);
     const matches: LineMatch<Hook>[] = [];
     while (follower.offset < until) {
       const before = follower.position;

@@ -10,6 +10,8 @@ import { livingCommand, livingShim, processVariable } from './settle.ts';
 export interface Family {
   /** PIDs of all members that live, newly found ones too. */
   living(): number[];
+  /** True when nobody is left. While somebody known lives, that is answered without a look at every process. */
+  isGone(): boolean;
   /** Sends a signal to every member; to the group at once where that is possible. */
   send(signal: NodeJS.Signals): void;
 }
@@ -33,6 +35,7 @@ export function createFamily(row: ProcessRow): Family {
   };
   return {
     living,
+    isGone: () => [...known].every(([pid, start]) => startOf(pid) !== start) && living().length === 0,
     send(signal) {
       const members = living();
       const shim = livingShim(row);

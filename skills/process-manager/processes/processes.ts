@@ -13,6 +13,10 @@ import { holdStill, type KillOptions, kill, pause, resume } from './signal.ts';
 import { endingsFolder, type SpawnOptions, spawn } from './spawn.ts';
 import { isFinished } from './states.ts';
 
+/** Files are stamped with a clock that is a little behind. */
+const clockGrainMs = 20;
+const scanLifeMs = 60_000;
+
 /** What can be done with the processes of an instance. */
 export interface Processes {
   readonly registry: Registry;
@@ -46,6 +50,17 @@ export function createProcesses(options: { database: Database; root: string; clo
   const registry = createRegistry(database);
   const folder = join(root, 'logs', 'processes');
   const fresh = (row: ProcessRow) => registry.find(row.id) ?? row;
+  let scan = { at: Number.NEGATIVE_INFINITY, ids: new Set<string>() };
+  /**
+   * Whoever survives a process carries its mark, and was there when it ended: a look at everybody that is younger than
+   * the end tells, so many ends share one look.
+   */
+  const mayHaveLeftovers = ({ id, endedAt }: ProcessRow) => {
+    if (scan.at < Date.parse(endedAt ?? '') + clockGrainMs || clock.now() - scan.at > scanLifeMs) {
+      scan = { at: clock.now(), ids: new Set(carriersOf(processVariable).keys()) };
+    }
+    return scan.ids.has(id);
+  };
   return {
     registry,
     endingsFolder: endingsFolder(folder),
@@ -93,7 +108,7 @@ export function createProcesses(options: { database: Database; root: string; clo
       ];
       return [...new Map(rows.map((row) => [row.id, row])).values()].filter((row) => row.agent === agent);
     },
-    leftovers: (row) => (isFinished(row.status) ? createFamily(row).living() : []),
+    leftovers: (row) => (isFinished(row.status) && mayHaveLeftovers(row) ? createFamily(row).living() : []),
     settleAll: () =>
       registry
         .unfinished()

@@ -47,13 +47,19 @@ export interface ProcessRow {
   readonly hookModel: string | null;
   readonly discordMessage: string | null;
   readonly peakMemoryBytes: number | null;
+  /** The bot that this is a run of. */
+  readonly bot: string | null;
+  /** Logical offsets between which its logs hold what this process printed: runs of a bot share one log. */
+  readonly logFrom: number;
+  /** Null while nobody has printed after it. */
+  readonly logUntil: number | null;
 }
 
 const columns = `id, name, pid, pid_start AS pidStart, shim_pid AS shimPid, shim_start AS shimStart, command, directory,
   status, exit_code AS exitCode, signal, stop_reason AS stopReason, forced, started_at AS startedAt,
   ended_at AS endedAt, agent, type, run_folder AS runFolder, stdout_log AS stdoutLog, stderr_log AS stderrLog, branch,
   hook_depth AS hookDepth, context, hook_model AS hookModel, discord_message AS discordMessage,
-  peak_memory_bytes AS peakMemoryBytes`;
+  peak_memory_bytes AS peakMemoryBytes, bot, log_from AS logFrom, log_until AS logUntil`;
 
 export const processMigrations: readonly Migration[] = [
   {
@@ -89,6 +95,13 @@ export const processMigrations: readonly Migration[] = [
           CREATE INDEX processes_by_status ON processes (status, started_at);
           CREATE INDEX processes_by_name ON processes (name, started_at);`,
   },
+  {
+    name: 'process-manager/4-runs-of-bots',
+    sql: `ALTER TABLE processes ADD COLUMN bot TEXT;
+          ALTER TABLE processes ADD COLUMN log_from INTEGER NOT NULL DEFAULT 0;
+          ALTER TABLE processes ADD COLUMN log_until INTEGER;
+          CREATE INDEX processes_by_bot ON processes (bot) WHERE bot IS NOT NULL;`,
+  },
 ];
 
 /** What is known of a process before it starts. */
@@ -107,6 +120,8 @@ export type NewProcess = Pick<
   | 'branch'
   | 'hookDepth'
   | 'context'
+  | 'bot'
+  | 'logFrom'
 >;
 
 /** What is known of a process when it has ended. */
@@ -119,6 +134,9 @@ export interface Ending {
 
 /** Where the output of a process goes. */
 export type ProcessLogs = Pick<ProcessRow, 'id' | 'stdoutLog' | 'stderrLog'>;
+
+/** Rows are never reused, so the newest run of a bot is its last row. */
+const isLastRun = `rowid IN (SELECT max(rowid) FROM processes WHERE bot IS NOT NULL GROUP BY bot)`;
 
 /** The rows, read and changed. */
 export interface Registry {
@@ -135,6 +153,10 @@ export interface Registry {
   notePeakMemory(id: string, bytes: number): void;
   find(id: string): ProcessRow | undefined;
   unfinished(): ProcessRow[];
+  /** The newest run of a bot. */
+  lastRun(bot: string): ProcessRow | undefined;
+  /** The newest run of each bot. */
+  lastRuns(): ProcessRow[];
   /** Newest first; those that run come before those that ended. */
   recent(query: { since: string; agent?: string | undefined; limit: number }): ProcessRow[];
   /** The logs of what runs, and of what ended after a moment: asked for every second, so no more than is needed. */
@@ -153,13 +175,19 @@ export function createRegistry(database: Database): Registry {
   const write = (sql: string, values: object) => database.prepare(sql).run(values).changes === 1;
   return {
     insert: (row) => {
-      write(
-        `INSERT INTO processes (id, name, command, directory, started_at, agent, type, run_folder, stdout_log,
-           stderr_log, branch, hook_depth, context)
-         VALUES (@id, @name, @command, @directory, @startedAt, @agent, @type, @runFolder, @stdoutLog, @stderrLog,
-           @branch, @hookDepth, @context)`,
-        row,
-      );
+      database
+        .transaction(() => {
+          if (row.bot !== null)
+            write('UPDATE processes SET log_until = @logFrom WHERE bot = @bot AND log_until IS NULL', row);
+          write(
+            `INSERT INTO processes (id, name, command, directory, started_at, agent, type, run_folder, stdout_log,
+               stderr_log, branch, hook_depth, context, bot, log_from)
+             VALUES (@id, @name, @command, @directory, @startedAt, @agent, @type, @runFolder, @stdoutLog,
+               @stderrLog, @branch, @hookDepth, @context, @bot, @logFrom)`,
+            row,
+          );
+        })
+        .immediate();
     },
     remove: (id) => {
       write('DELETE FROM processes WHERE id = @id', { id });
@@ -201,6 +229,8 @@ export function createRegistry(database: Database): Registry {
       );
     },
     find: (id) => select('WHERE id = ?').get(id),
+    lastRun: (bot) => select('WHERE bot = ? ORDER BY rowid DESC LIMIT 1').get(bot),
+    lastRuns: () => select(`WHERE ${isLastRun}`).all(),
     unfinished: () => select(`WHERE ${isUnfinished} ORDER BY started_at, id`).all(),
     recent: ({ since, agent, limit }) =>
       select(

@@ -12,6 +12,7 @@
 
 /** What becomes the command. `$1` is its folder, the rest its words, and `pid` its own PID. */
 const becomeCommand = [
+  'exec 2>&4 4>&-',
   'echo "$us_pid" >pid',
   "trap '' PIPE",
   'echo "$us_pid" 2>/dev/null >&3',
@@ -29,6 +30,8 @@ const script = [
   'shift 4',
   'cd -- "$us_folder" || exit 1',
   'if [ "$us_input" = input ]; then command -p mkfifo -m 600 stdin && exec <>stdin; fi',
+  // Shells say "Terminated" of a command that a signal has ended, and the log is the command's own.
+  'exec 4>&2 2>/dev/null',
   // A subshell cannot ask the shell for its PID, but Linux tells it; that saves the start of a second shell.
   'if [ -r /proc/self/stat ]; then (',
   'read -r us_pid us_rest </proc/self/stat',
@@ -38,7 +41,7 @@ const script = [
   'us_status=$?',
   // From here on nothing may end the shim or its `mv`: a signal to the group is meant for the command.
   "trap '' HUP INT QUIT TERM USR1 USR2 ALRM TTIN TTOU TSTP",
-  'exec 3>&- <&- >/dev/null 2>&1',
+  'exec 3>&- 4>&- <&- >/dev/null',
   'printf "%-4s" "$us_status" 1<>exit.new',
   'command -p mv -f exit.new exit',
   ': >"$us_ending"',

@@ -38,12 +38,12 @@ export async function kill(
   family.send('SIGTERM');
   // A stopped process takes its SIGTERM when it goes on.
   if (before.status === 'paused') family.send('SIGCONT');
-  if (!(await waitUntil(() => family.living().length === 0, graceMs, signal))) {
+  if (!(await waitUntil(() => family.isGone(), graceMs, signal))) {
     registry.noteForced(row.id);
     family.send('SIGKILL');
     await waitUntil(() => {
       // Whoever was born between two looks is ended too.
-      if (family.living().length === 0) return true;
+      if (family.isGone()) return true;
       family.send('SIGKILL');
       return false;
     }, afterForceMs);

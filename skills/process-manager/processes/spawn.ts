@@ -23,8 +23,10 @@ export interface SpawnOptions {
   readonly type: ProcessType;
   readonly agent: string | undefined;
   readonly takesInput: boolean;
-  /** Where its output goes; by default into files of its own. */
-  readonly logs?: { readonly stdout: string; readonly stderr: string };
+  /** Where its output goes, and where in there it begins; by default into files of its own. */
+  readonly logs?: { readonly stdout: string; readonly stderr: string; readonly from: number };
+  /** The bot that this is a run of. */
+  readonly bot?: string;
   readonly branch?: string;
   readonly hookDepth?: number;
   readonly context?: string;
@@ -79,6 +81,8 @@ function describe(folder: string, options: SpawnOptions, now: number): NewProces
     branch: options.branch ?? null,
     hookDepth: options.hookDepth ?? 0,
     context: options.context ?? null,
+    bot: options.bot ?? null,
+    logFrom: options.logs?.from ?? 0,
   };
 }
 

@@ -42,10 +42,17 @@ export function takeSupervisorLock(root: string): SupervisorLock | undefined {
 
 /** True while somebody supervises this instance. */
 export function isSupervised(root: string): boolean {
-  if (!existsSync(lockPath(root))) return false;
-  const lock = takeSupervisorLock(root);
-  lock?.release();
-  return lock === undefined;
+  const path = lockPath(root);
+  if (held.has(path)) return true;
+  if (!existsSync(path)) return false;
+  try {
+    // Reading asks for no more than others who read, so two who ask at once do not take each other for a supervisor.
+    connect(path).prepare('SELECT count(*) FROM sqlite_master').get();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  }
 }
 
 function connect(path: string): Database {

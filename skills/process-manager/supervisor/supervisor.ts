@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { Clock, Logger } from '../../tool.ts';
 import { removeIfThere } from '../base/index.ts';
+import type { Bots, CommandFile, Keeper } from '../bots/index.ts';
 import type { Hooks, Message } from '../hooks/index.ts';
 import type { Processes } from '../processes/index.ts';
 import { createFollowers } from './followers.ts';
@@ -20,6 +21,8 @@ const noticeMs = 100;
 const sweepMs = 5_000;
 const upkeepMs = 1_000;
 const memoryMs = 10_000;
+const memoryLimitMs = 5_000;
+const commandsMs = 500;
 const forgetMs = 3_600_000;
 const endedUpkeepMs = 10_000;
 /** How long after an end a log is looked at: children may print on. */
@@ -33,6 +36,8 @@ export interface SupervisorOptions {
   readonly database: Database;
   readonly processes: Processes;
   readonly hooks: Hooks;
+  readonly bots: Bots;
+  readonly commands: CommandFile;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Takes a notification to its channel. Called once for each; when it throws, it is called again later. */
@@ -42,25 +47,36 @@ export interface SupervisorOptions {
 /** A supervisor, or a candidate that waits for the present one to end. */
 export interface Supervisor {
   readonly isElected: boolean;
+  /** Begins nothing new, and resolves when what is under way has ended. It is still elected then. */
+  rest(): Promise<void>;
   stop(): void;
 }
 
 /** Stands for election until it is stopped, and supervises once it is elected. */
 export function startSupervisor(options: SupervisorOptions): Supervisor {
   let lock: SupervisorLock | undefined;
-  let work: { stop(): void } | undefined;
+  let work: Work | undefined;
+  let hasWaited = false;
   const stand = guard(options.logger, () => {
     lock ??= takeSupervisorLock(options.root);
-    if (!lock) return;
+    if (!lock) {
+      hasWaited = true;
+      return;
+    }
     // Should this fail, on a full disk for example, the next second tries again.
     work ??= supervise(options);
     clearInterval(timer);
+    if (hasWaited) options.logger.info({}, 'the supervisor before has ended: this process supervises now');
   });
   const timer = setInterval(() => stand(), electionMs);
   stand();
   return {
     get isElected() {
       return work !== undefined;
+    },
+    rest: async () => {
+      clearInterval(timer);
+      await work?.rest();
     },
     stop: () => {
       clearInterval(timer);
@@ -70,9 +86,16 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
   };
 }
 
-function supervise(options: SupervisorOptions): { stop(): void } {
-  const { processes, hooks, database, logger, clock } = options;
-  const rounds = createRounds(options);
+/** What the elected supervisor does. */
+interface Work {
+  rest(): Promise<void>;
+  stop(): void;
+}
+
+function supervise(options: SupervisorOptions): Work {
+  const { processes, hooks, bots, commands, database, logger, clock } = options;
+  const keeper = bots.keep(() => rounds.next());
+  const rounds = createRounds(options, keeper);
   hooks.outbox.putBackTaken();
   processes.settleAll();
   let version = dataVersion(database);
@@ -93,6 +116,8 @@ function supervise(options: SupervisorOptions): { stop(): void } {
   });
   every(upkeepMs, () => trimLogs(processes.registry.logs(never), options));
   every(memoryMs, () => noteMemory(database, processes));
+  every(memoryLimitMs, () => keeper.checkMemory());
+  every(commandsMs, () => commands.poll());
   every(forgetMs, () => processes.forgetOld());
   // What has ended is trimmed too: its children may print on, and a trimmer may have been killed in its work.
   const trimEnded = (repair: boolean) => {
@@ -103,17 +128,25 @@ function supervise(options: SupervisorOptions): { stop(): void } {
   guard(logger, () => processes.forgetOld())();
   guard(logger, () => trimEnded(true))();
   rounds.next();
+  const stop = () => {
+    for (const timer of timers) clearInterval(timer);
+    endings.close();
+    rounds.stop();
+  };
   return {
-    stop: () => {
-      for (const timer of timers) clearInterval(timer);
-      endings.close();
-      rounds.stop();
+    stop,
+    rest: async () => {
+      stop();
+      await Promise.all([keeper.rest(), commands.rest()]);
     },
   };
 }
 
 /** One round of decisions at a time; whatever asks meanwhile gets another round. */
-function createRounds(options: SupervisorOptions): { next(): void; nudge(): void; stop(): void } {
+function createRounds(
+  options: SupervisorOptions,
+  keeper: Keeper,
+): { next(): void; nudge(): void; stop(): void } {
   const { hooks, logger, clock } = options;
   const followers = createFollowers(options, () => next());
   let moment: NodeJS.Timeout | undefined;
@@ -125,6 +158,7 @@ function createRounds(options: SupervisorOptions): { next(): void; nudge(): void
       again = false;
       try {
         followers.refresh();
+        keeper.look();
         await hooks.tick();
         deliver(options);
       } catch (error) {
@@ -135,7 +169,8 @@ function createRounds(options: SupervisorOptions): { next(): void; nudge(): void
   };
   const waitForNextMoment = guard(logger, () => {
     clearTimeout(moment);
-    const at = stopped ? undefined : hooks.nextMoment();
+    const moments = [hooks.nextMoment(), keeper.nextMoment()].filter((each) => each !== undefined);
+    const at = stopped || moments.length === 0 ? undefined : Math.min(...moments);
     if (at !== undefined) moment = setTimeout(next, Math.min(Math.max(1, at - clock.now()), 2 ** 30));
   });
   const next = () => {
@@ -169,7 +204,9 @@ function watchEndings(options: SupervisorOptions, onEnded: () => void): { look()
     const names = readdirSync(folder);
     for (const id of names) {
       const row = processes.registry.find(id);
-      if (row) trimLogs([processes.settle(row)], options);
+      const settled = row && processes.settle(row);
+      // The runs of a bot share a log, and the next one may have begun: the upkeep looks at all of them together.
+      if (settled?.bot === null) trimLogs([settled], options);
       removeIfThere(join(folder, id));
     }
     if (names.length > 0) onEnded();

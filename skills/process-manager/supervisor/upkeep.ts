@@ -22,27 +22,52 @@ export function trimLogs(
   { processes, hooks, logger }: { processes: Processes; hooks: Hooks; logger: Logger },
   { repair = false } = {},
 ): void {
-  for (const { id, stdoutLog, stderrLog } of all) {
-    for (const [stream, path] of [
-      ['stdout', stdoutLog],
-      ['stderr', stderrLog],
-    ] as const) {
-      try {
-        const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-        if (size <= trimFromBytes && !repair) continue;
-        const keepFrom = size > mostBytes ? undefined : hooks.readUntil(id, stream);
-        trimLog(path, {
-          pauseWriters: () => {
-            const row = processes.registry.find(id);
-            return row ? processes.holdStill(row) : () => {};
-          },
-          ...(keepFrom === undefined ? {} : { keepFrom }),
-        });
-      } catch (error) {
-        logger.warn({ path, error: String(error) }, 'a log could not be trimmed');
-      }
+  const isLarge = (path: string) =>
+    (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > trimFromBytes || repair;
+  for (const [path, writers] of writersOf(all)) {
+    try {
+      if (!isLarge(path)) continue;
+      trimOne(path, writers, processes, hooks);
+    } catch (error) {
+      logger.warn({ path, error: String(error) }, 'a log could not be trimmed');
     }
   }
+}
+
+interface Writer {
+  readonly id: string;
+  readonly stream: 'stdout' | 'stderr';
+}
+
+/** The runs of a bot share one log, and what one of them may lose another may not. */
+function writersOf(all: readonly ProcessLogs[]): Map<string, Writer[]> {
+  const logs = new Map<string, Writer[]>();
+  const add = (path: string, writer: Writer) => {
+    const known = logs.get(path);
+    if (known) known.push(writer);
+    else logs.set(path, [writer]);
+  };
+  for (const { id, stdoutLog, stderrLog } of all) {
+    add(stdoutLog, { id, stream: 'stdout' });
+    if (stderrLog !== stdoutLog) add(stderrLog, { id, stream: 'stderr' });
+  }
+  return logs;
+}
+
+function trimOne(path: string, writers: readonly Writer[], processes: Processes, hooks: Hooks): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const read = writers.flatMap(({ id, stream }) => hooks.readUntil(id, stream) ?? []);
+  const keepFrom = size > mostBytes || read.length === 0 ? undefined : Math.min(...read);
+  trimLog(path, {
+    pauseWriters: () => {
+      const rows = writers.flatMap(({ id }) => processes.registry.find(id) ?? []);
+      const releases = rows.map((row) => processes.holdStill(row));
+      return () => {
+        for (const release of releases) release();
+      };
+    },
+    ...(keepFrom === undefined ? {} : { keepFrom }),
+  });
 }
 
 /** Notes the most memory that each command has used, where the system tells. */

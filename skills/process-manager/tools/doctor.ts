@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineTool } from '../../dispatch.ts';
-import type { ToolContext } from '../../tool.ts';
+import type { Finding, ToolContext } from '../../tool.ts';
 import type { Engine } from '../engine.ts';
 import { inspectMachine } from './doctor-checks.ts';
 
@@ -11,7 +11,7 @@ export const doctor = defineTool({
   name: 'doctor',
   title: 'Examine the instance',
   description:
-    'Says what is wrong with this instance and how to mend it: Node, native module, configuration, database, folders, tokens, watchdog, git, disk.',
+    'Says what is wrong with this instance and how to mend it: Node, native module, configuration, database, folders, bots, tokens, watchdog, git, disk.',
   input: z.strictObject({}),
   output: z.object({
     healthy: z.boolean(),
@@ -41,7 +41,26 @@ export const doctor = defineTool({
   }),
   isFailure: ({ healthy }) => !healthy,
   handler: async ({ engine }: ToolContext<Engine>) => {
-    const findings = [...(await inspectMachine(engine.root)), ...(await engine.diagnose())];
+    const findings = [
+      ...(await inspectMachine(engine.root)),
+      ...examineBots(engine),
+      ...(await engine.diagnose()),
+    ];
     return { healthy: findings.every(({ status }) => status !== 'problem'), findings };
   },
 });
+
+/** Bots that could not be started as they are configured. */
+function examineBots(engine: Engine): Finding[] {
+  try {
+    return engine.bots.examine().map(({ name, failure }) => ({
+      name: `bot ${name}`,
+      status: 'warning',
+      message: failure.message,
+      hint: failure.hint,
+    }));
+  } catch {
+    // The database cannot be opened, which is a finding of its own.
+    return [];
+  }
+}

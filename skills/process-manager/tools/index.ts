@@ -7,8 +7,29 @@ import { hook } from './hook.ts';
 import { kill } from './kill.ts';
 import { list } from './list.ts';
 import { logs } from './logs.ts';
+import { pause, resume } from './pause.ts';
 import { run } from './run.ts';
 import { send } from './send.ts';
+import { restart, start, startAll } from './start.ts';
 import { status } from './status.ts';
+import { stop } from './stop.ts';
+import { update } from './update.ts';
 
-export const tools = [list, status, logs, run, kill, send, hook, history, doctor] as const;
+export const tools = [
+  list,
+  status,
+  logs,
+  start,
+  stop,
+  restart,
+  pause,
+  resume,
+  startAll,
+  update,
+  run,
+  kill,
+  send,
+  hook,
+  history,
+  doctor,
+] as const;

@@ -31,8 +31,17 @@ export const kill = defineTool({
         ? 'Nothing was running.'
         : processes.map((row) => `${row.id}  ${statusInWords(row)}  ${row.command}`).join('\n'),
   }),
-  handler: async ({ engine, actor, signal }: ToolContext<Engine>, { process, agent, grace }) => {
+  handler: async ({ engine, actor, signal, notify }: ToolContext<Engine>, { process, agent, grace }) => {
+    if (process !== undefined && (await giveUpRestart(engine, process))) {
+      notify(`'${process}' did not run; it is not started again until understudy start ${process}`);
+      return { processes: [] };
+    }
     const rows = targets(engine, process, agent);
+    // Whoever kills a bot wants it gone: it is not to come back by itself.
+    for (const name of new Set(rows.flatMap(({ bot }) => bot ?? []))) {
+      if (!engine.bots.unwant(name)) continue;
+      notify(`'${name}' is a bot: it stays stopped until understudy start ${name}`);
+    }
     const ended = await Promise.all(
       rows.map((row) =>
         engine.processes.kill(row, { reason: `killed by ${actor.id}`, graceMs: grace * 1_000, signal }),
@@ -51,6 +60,13 @@ export const kill = defineTool({
     return { processes: ended.map(describeProcess) };
   },
 });
+
+/** Whoever kills a bot that waits for its next start wants that it does not come. */
+async function giveUpRestart({ bots }: Engine, name: string): Promise<boolean> {
+  if (!bots.has(name)) return false;
+  const { desired, pid } = await bots.status(name);
+  return desired === 'running' && pid === null && bots.unwant(name);
+}
 
 function targets(engine: Engine, process: string | undefined, agent: string | undefined): ProcessRow[] {
   const { processes } = engine;

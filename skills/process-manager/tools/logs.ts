@@ -3,6 +3,7 @@ import { defineTool } from '../../dispatch.ts';
 import type { ToolContext } from '../../tool.ts';
 import { type Engine, liveLog } from '../engine.ts';
 import { lastLines } from '../output/index.ts';
+import { linesOfRun } from './lines.ts';
 
 /** `logs`: the last lines of what a process printed. */
 export const logs = defineTool({
@@ -10,9 +11,9 @@ export const logs = defineTool({
   aliases: ['read_logs'],
   title: 'Read logs',
   description:
-    'Shows the last lines that a process printed, also after it has ended. `live` is the log of the live bot. Without a stream, standard output comes first and standard error after it.',
+    'Shows the last lines that a bot or a process printed, also after it has ended. `live` is the log of the live bot. Of a process, standard output comes first and standard error after it; a bot has one log for both.',
   input: z.strictObject({
-    process: z.string().min(1).describe('Id, name or PID of the process, or "live"'),
+    process: z.string().min(1).describe('Name of a bot, "live", or id, name or PID of a process'),
     lines: z.number().int().min(1).max(10_000).default(50).describe('How many lines of each stream'),
     stream: z.enum(['stdout', 'stderr']).optional().describe('Only this stream'),
   }),
@@ -22,18 +23,20 @@ export const logs = defineTool({
   positionals: ['process'],
   examples: [
     { command: 'logs worker --lines 20', explains: 'the last twenty lines of each stream' },
-    { command: 'logs live', explains: 'what the bot itself printed' },
+    { command: 'logs staging', explains: 'what the staging bot printed' },
+    { command: 'logs live', explains: 'what the live bot itself printed' },
   ],
   subject: ({ process }) => process,
   present: ({ lines }) => ({ text: lines.length === 0 ? 'It has printed nothing.' : lines.join('\n') }),
-  handler: async ({ engine }: ToolContext<Engine>, { process, lines, stream }) => ({
-    lines: pathsOf(engine, process, stream).flatMap((path) => lastLines(path, lines).map(({ text }) => text)),
-  }),
+  handler: async ({ engine }: ToolContext<Engine>, { process, lines, stream }) => {
+    const log = sharedLog(engine, process);
+    if (log === undefined) return { lines: linesOfRun(engine.processes.resolve(process), lines, stream) };
+    return { lines: stream === 'stderr' ? [] : lastLines(log, lines).map(({ text }) => text) };
+  },
 });
 
-function pathsOf(engine: Engine, word: string, stream: 'stdout' | 'stderr' | undefined): string[] {
-  if (word === 'live') return stream === 'stderr' ? [] : [liveLog(engine.root)];
-  const { stdoutLog, stderrLog } = engine.processes.resolve(word);
-  if (stream !== undefined) return [stream === 'stdout' ? stdoutLog : stderrLog];
-  return [...new Set([stdoutLog, stderrLog])];
+/** The one log of a bot, which has the output of all its runs, both streams together. */
+function sharedLog({ root, bots }: Engine, word: string): string | undefined {
+  if (word === 'live') return liveLog(root);
+  return bots.has(word) ? bots.logOf(word) : undefined;
 }

@@ -1,21 +1,32 @@
 import { z } from 'zod';
 import { defineTool } from '../../dispatch.ts';
 import type { ToolContext } from '../../tool.ts';
+import { stagingName } from '../bots/index.ts';
 import type { Engine } from '../engine.ts';
-import { lastLines } from '../output/index.ts';
+import type { ProcessRow } from '../processes/index.ts';
+import { botRows, botShape } from './bot-shape.ts';
+import { linesOfRun } from './lines.ts';
 import { describeProcess, processShape, statusInWords } from './process-shape.ts';
 import { age, size } from './words.ts';
 
 const tailLines = 20;
 
-/** `status`: everything about one process. */
+/** `status`: everything about one bot or process. */
 export const status = defineTool({
   name: 'status',
-  title: 'Show one process',
-  description: 'Shows the state of one process, its hooks, and the last lines of its output.',
-  input: z.strictObject({ process: z.string().min(1).describe('Id, name or PID of the process') }),
+  title: 'Show one bot or process',
+  description:
+    'Shows the state of a bot (with CPU, memory and restarts) or of a process, its hooks, and the last lines of its output. Without a name, the staging bot.',
+  input: z.strictObject({
+    process: z
+      .string()
+      .min(1)
+      .default(stagingName)
+      .describe('Name of a bot, or id, name or PID of a process'),
+  }),
   output: z.object({
-    process: processShape,
+    bot: botShape.optional(),
+    process: processShape.nullable(),
     hooks: z.array(
       z.object({
         id: z.number(),
@@ -30,22 +41,16 @@ export const status = defineTool({
   annotations: { readOnly: true, destructive: false, idempotent: true },
   permission: 'read',
   positionals: ['process'],
-  examples: [{ command: 'status worker', explains: 'how it is, and what it printed last' }],
+  examples: [
+    { command: 'status worker', explains: 'how it is, and what it printed last' },
+    { command: 'status', explains: 'the same of the staging bot' },
+  ],
   subject: ({ process }) => process,
-  present: ({ process, hooks, tail }) => ({
+  present: ({ bot, process, hooks, tail }) => ({
     table: {
       columns: ['', ''],
       rows: [
-        ['id', process.id],
-        ['name', process.name],
-        ['status', statusInWords(process)],
-        ['PID', String(process.pid ?? '-')],
-        ['command', process.command],
-        ['directory', process.directory],
-        ['started', `${process.startedAt} (${age(process.startedAt)})`],
-        ...(process.endedAt === null ? [] : [['ended', `${process.endedAt} (${age(process.endedAt)})`]]),
-        ...(process.stopReason === null ? [] : [['stopped', process.stopReason]]),
-        ...(process.peakMemoryBytes === null ? [] : [['peak memory', size(process.peakMemoryBytes)]]),
+        ...(bot ? botRows(bot) : process ? processRows(process) : []),
         ...hooks.map(({ id, trigger, action, fireCount, maxFires }) => [
           `hook ${id}`,
           `when ${trigger}: ${action}; fired ${fireCount}${maxFires === 0 ? '' : ` of ${maxFires}`}`,
@@ -55,20 +60,43 @@ export const status = defineTool({
     notes: tail.length === 0 ? [] : ['', ...tail],
   }),
   handler: async ({ engine }: ToolContext<Engine>, { process }) => {
-    const { processes, hooks } = engine;
+    const { bots, processes } = engine;
+    if (bots.has(process)) {
+      const bot = await bots.status(process);
+      const run = bot.process === null ? undefined : processes.registry.find(bot.process);
+      return {
+        bot,
+        process: run ? describeProcess(run) : null,
+        hooks: run ? hooksOf(engine, run) : [],
+        tail: bots.tail(process, tailLines),
+      };
+    }
     const row = processes.settle(processes.resolve(process));
-    return {
-      process: describeProcess(row),
-      hooks: hooks.ofProcess(row.id).map((hook) => ({
-        id: hook.id,
-        trigger: hooks.describe(hook),
-        action: hook.action,
-        fireCount: hook.fireCount,
-        maxFires: hook.maxFires,
-      })),
-      tail: [...new Set([row.stdoutLog, row.stderrLog])].flatMap((path) =>
-        lastLines(path, tailLines).map(({ text }) => text),
-      ),
-    };
+    return { process: describeProcess(row), hooks: hooksOf(engine, row), tail: linesOfRun(row, tailLines) };
   },
 });
+
+function hooksOf({ hooks }: Engine, row: ProcessRow) {
+  return hooks.ofProcess(row.id).map((hook) => ({
+    id: hook.id,
+    trigger: hooks.describe(hook),
+    action: hook.action,
+    fireCount: hook.fireCount,
+    maxFires: hook.maxFires,
+  }));
+}
+
+function processRows(process: z.infer<typeof processShape>): string[][] {
+  return [
+    ['id', process.id],
+    ['name', process.name],
+    ['status', statusInWords(process)],
+    ['PID', String(process.pid ?? '-')],
+    ['command', process.command],
+    ['directory', process.directory],
+    ['started', `${process.startedAt} (${age(process.startedAt)})`],
+    ...(process.endedAt === null ? [] : [['ended', `${process.endedAt} (${age(process.endedAt)})`]]),
+    ...(process.stopReason === null ? [] : [['stopped', process.stopReason]]),
+    ...(process.peakMemoryBytes === null ? [] : [['peak memory', size(process.peakMemoryBytes)]]),
+  ];
+}

@@ -15,6 +15,17 @@ export function age(moment: string, now: number = Date.now()): string {
   return `${seconds} s ago`;
 }
 
+/** How long something lasts, in its two largest units: `3 h 12 min`. */
+export function duration(seconds: number): string {
+  const all = [...units, ['s', 1] as const];
+  const index = all.findIndex(([, length]) => seconds >= length);
+  const [first, second] = [all[index], all[index + 1]];
+  if (!first) return '0 s';
+  const rest = seconds % first[1];
+  const more = second && rest >= second[1] ? ` ${Math.floor(rest / second[1])} ${second[0]}` : '';
+  return `${Math.floor(seconds / first[1])} ${first[0]}${more}`;
+}
+
 /** An amount of bytes: `12.3 MB`. */
 export function size(bytes: number): string {
   const names = ['B', 'KB', 'MB', 'GB', 'TB'];

@@ -27,7 +27,8 @@ function errorOf({ stdout }: Finished): { code: string; message: string; hint: s
 describe('what scripts rely on', () => {
   it('answers `list --json` with a list', async () => {
     const result = await understudy(['--root', makeInstance(), '--json', 'list']);
-    expect(result).toEqual({ exitCode: 0, stdout: '{"processes":[]}\n', stderr: '' });
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(result.stdout)).toMatchObject({ processes: [], bots: [{ name: 'staging' }] });
   });
 
   it('records each call, and `history --json` tells of it', async () => {

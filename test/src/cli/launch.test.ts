@@ -89,9 +89,9 @@ describe('the bundle', () => {
     await run();
     const cache = join(code, 'node_modules/.cache/understudy');
     writeFileSync(join(cache, 'current.json'), '{"sources": [');
-    expect((await run()).stdout).toBe('{"processes":[]}\n');
+    expect((await run()).stdout).toMatch(/^\{"processes":\[\],"bots":\[/);
     for (const name of readdirSync(cache)) if (name.endsWith('.mjs')) rmSync(join(cache, name));
-    expect((await run()).stdout).toBe('{"processes":[]}\n');
+    expect((await run()).stdout).toMatch(/^\{"processes":\[\],"bots":\[/);
   });
 });
 
@@ -101,8 +101,8 @@ describe('broken code', () => {
     mkdirSync(join(code, 'skills/half-written'));
     writeFileSync(join(code, 'skills/half-written/index.ts'), 'export default {{{');
     const root = makeInstance();
-    expect((await understudy(['--root', root, '--json', 'list'], { code })).stdout).toBe(
-      '{"processes":[]}\n',
+    expect((await understudy(['--root', root, '--json', 'list'], { code })).stdout).toMatch(
+      /^\{"processes":\[\],"bots":\[/,
     );
     const doctor = await understudy(['--root', root, 'doctor'], { code });
     expect(doctor.exitCode).toBe(1);

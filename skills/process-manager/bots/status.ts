@@ -1,0 +1,104 @@
+// How a bot is, for people and scripts: its state, its newest run, and what that uses of the machine.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Usage, usageOfGroups } from '../base/index.ts';
+import { lastLines } from '../output/index.ts';
+import type { BotPlan } from './plan.ts';
+import { type BotState, isLiving } from './states.ts';
+import { type BotLook, type BotSurroundings, describeEnd, lookAt, stateNow } from './surroundings.ts';
+
+/** Between the two looks that tell how busy a bot is. */
+const sampleMs = 200;
+
+/** A bot as outsiders see it; scripts rely on the first seven keys. */
+export interface BotStatus {
+  readonly name: string;
+  readonly desired: 'running' | 'stopped';
+  readonly state: BotState;
+  readonly pid: number | null;
+  /** Times that it was started again by itself since somebody asked for it. */
+  readonly restarts: number;
+  readonly startCount: number;
+  readonly lastStartAt: string | null;
+  readonly uptimeSeconds: number | null;
+  readonly memoryBytes: number | null;
+  /** Of one core, over the last moment; null where it was not measured. */
+  readonly cpuPercent: number | null;
+  /** The id of its newest run: what hooks are attached to. */
+  readonly process: string | null;
+  readonly exitCode: number | null;
+  readonly retryAt: string | null;
+  /** Why it is as it is. */
+  readonly detail: string | null;
+  readonly description: string | null;
+  readonly log: string;
+}
+
+/** The status of several bots, their memory measured at one look, and with `withCpu` their CPU at two. */
+export async function statusesOf(
+  surroundings: BotSurroundings,
+  plans: readonly BotPlan[],
+  { withCpu = false } = {},
+): Promise<BotStatus[]> {
+  const looks = plans.map((plan) => lookAt(surroundings, plan));
+  const groups = new Set(looks.flatMap(({ run }) => (isLiving(run) ? (run.shimPid ?? []) : [])));
+  const first = usageOfGroups(groups);
+  const startedAt = performance.now();
+  if (withCpu && groups.size > 0) await sleep(sampleMs);
+  const second = withCpu ? usageOfGroups(groups) : first;
+  const elapsedMs = performance.now() - startedAt;
+  const isSupervised = surroundings.isSupervised();
+  return looks.map((look) => {
+    const group = look.run?.shimPid ?? 0;
+    const cpu = withCpu ? cpuBetween(first.get(group), second.get(group), elapsedMs) : null;
+    return describe(surroundings, look, isSupervised, second.get(group), cpu);
+  });
+}
+
+/** The last lines of a bot's log. */
+export function tailOf(plan: BotPlan, count: number): string[] {
+  return lastLines(plan.log, count).map(({ text }) => text);
+}
+
+function describe(
+  surroundings: BotSurroundings,
+  look: BotLook,
+  isSupervised: boolean,
+  usage: Usage | undefined,
+  cpuPercent: number | null,
+): BotStatus {
+  const { plan, row, run } = look;
+  const living = isLiving(run) ? run : undefined;
+  const uptimeMs = living ? surroundings.clock.now() - Date.parse(living.startedAt) : null;
+  return {
+    name: plan.name,
+    desired: row.desired,
+    state: stateNow(surroundings, look, isSupervised),
+    pid: living?.pid ?? null,
+    restarts: row.restarts,
+    startCount: row.startCount,
+    lastStartAt: row.lastStartAt,
+    uptimeSeconds: uptimeMs === null ? null : Math.max(0, Math.round(uptimeMs / 1_000)),
+    memoryBytes: usage?.memoryBytes ?? null,
+    cpuPercent: living ? cpuPercent : null,
+    process: run?.id ?? null,
+    exitCode: living ? null : (run?.exitCode ?? null),
+    retryAt: row.retryAt,
+    detail: detailOf(look),
+    description: plan.description ?? null,
+    log: plan.log,
+  };
+}
+
+function detailOf({ row, run }: BotLook): string | null {
+  if (row.activityText !== null) return row.activityText;
+  if (isLiving(run)) return row.lateRun === run.id && row.readyRun !== run.id ? 'not ready in time' : null;
+  if (row.detail !== null) return row.detail;
+  return run ? describeEnd(run) : null;
+}
+
+function cpuBetween(first: Usage | undefined, second: Usage | undefined, elapsedMs: number): number | null {
+  if (!first || !second || elapsedMs <= 0) return null;
+  // A child that ended between the two looks took its time with it.
+  return Math.max(0, Math.round(((second.cpuMs - first.cpuMs) / elapsedMs) * 1_000) / 10);
+}

@@ -1,0 +1,82 @@
+// How a bot looks from outside, as JSON and to people.
+
+import { z } from 'zod';
+import type { ToolContext, View } from '../../tool.ts';
+import { type BotStatus, botStates } from '../bots/index.ts';
+import { type Engine, nobodyWatches } from '../engine.ts';
+import { age, duration, size } from './words.ts';
+
+/** The JSON of a bot; scripts rely on its first seven keys. */
+export const botShape = z.object({
+  name: z.string(),
+  desired: z.enum(['running', 'stopped']),
+  state: z.enum(botStates),
+  pid: z.number().nullable(),
+  restarts: z.number(),
+  startCount: z.number(),
+  lastStartAt: z.string().nullable(),
+  uptimeSeconds: z.number().nullable(),
+  memoryBytes: z.number().nullable(),
+  cpuPercent: z.number().nullable(),
+  process: z.string().nullable(),
+  exitCode: z.number().nullable(),
+  retryAt: z.string().nullable(),
+  detail: z.string().nullable(),
+  description: z.string().nullable(),
+  log: z.string(),
+});
+
+/** What the verbs answer that change one bot. */
+export const oneBot = z.object({ bot: botShape });
+
+/** A bot in one line, for the answer to whoever changed it. */
+export function presentBot(bot: BotStatus): View {
+  const pid = bot.pid === null ? '' : `  PID ${bot.pid}`;
+  return { text: `${bot.name}  ${bot.state}${pid}${bot.detail === null ? '' : `  (${bot.detail})`}` };
+}
+
+/** All bots as a table. */
+export function botTable(bots: readonly BotStatus[]): NonNullable<View['table']> {
+  return {
+    columns: ['BOT', 'STATE', 'PID', 'UP', 'MEMORY', 'STARTS', 'RESTARTS', 'DETAIL'],
+    rows: bots.map((bot) => [
+      bot.name,
+      bot.state,
+      bot.pid === null ? '-' : String(bot.pid),
+      bot.uptimeSeconds === null ? '-' : duration(bot.uptimeSeconds),
+      bot.memoryBytes === null ? '-' : size(bot.memoryBytes),
+      String(bot.startCount),
+      String(bot.restarts),
+      bot.detail ?? bot.description ?? '',
+    ]),
+  };
+}
+
+/** One bot as rows of two columns. */
+export function botRows(bot: BotStatus): string[][] {
+  const started = bot.lastStartAt === null ? 'never' : `${bot.lastStartAt} (${age(bot.lastStartAt)})`;
+  return [
+    ['bot', bot.name],
+    ...(bot.description === null ? [] : [['description', bot.description]]),
+    ['state', `${bot.state}${bot.desired === 'running' && bot.pid === null ? ' (should be running)' : ''}`],
+    ...(bot.detail === null ? [] : [['because', bot.detail]]),
+    ...(bot.retryAt === null ? [] : [['next try', bot.retryAt]]),
+    ['PID', String(bot.pid ?? '-')],
+    ['last start', started],
+    ['up', bot.uptimeSeconds === null ? '-' : duration(bot.uptimeSeconds)],
+    ['CPU', bot.cpuPercent === null ? '-' : `${bot.cpuPercent} %`],
+    ['memory', bot.memoryBytes === null ? '-' : size(bot.memoryBytes)],
+    ['starts', `${bot.startCount}, ${bot.restarts} restarts by itself since somebody asked for it`],
+    ['log', bot.log],
+  ];
+}
+
+/** Who asks, for the bots. */
+export function asker({ actor, progress, signal }: ToolContext<Engine>) {
+  return { who: actor.id, tell: (message: string) => progress({ message }), signal };
+}
+
+/** Says so when nobody restarts what was just started. */
+export function sayWhenUnwatched({ engine, notify }: ToolContext<Engine>): void {
+  if (!engine.isSupervised()) notify(nobodyWatches);
+}
