@@ -2,7 +2,7 @@
 
 import { isFailure } from '../../../tool.ts';
 import { adopt, bootstrap } from './bootstrap.ts';
-import { onOneLine } from './names.ts';
+import { onOneLine, some } from './names.ts';
 import type { Session, UpdateResult, Wanted } from './options.ts';
 import { askRemote, claimOrigin, fetchBranch, type Remote, readConfig } from './remote.ts';
 import {
@@ -166,10 +166,4 @@ function otherBranch({ folder }: Session, { branch, head }: Checkout, wanted: st
       ? `no branch is checked out, but commit ${head?.slice(0, 7)} by itself`
       : `branch ${onOneLine(branch, 100)} is checked out, not ${wanted}`;
   return `${what}; switch with git -C ${folder} switch ${wanted}, or set repo_branch, or set force_sync to true`;
-}
-
-/** The first five of them. */
-function some(paths: readonly string[]): string {
-  const names = paths.slice(0, 5).map((path) => onOneLine(path, 100));
-  return names.join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '');
 }

@@ -174,7 +174,7 @@ function failureFor(reason: Reason, settings: GitSettings, verb: string): Failur
     return new Failure(
       'update_cancelled',
       `The update of '${name}' was cancelled.`,
-      'Its folder is as it was before; the next start updates it.',
+      'Nothing to do: the next start updates it.',
     );
   }
   if (reason === 'too long') {

@@ -17,6 +17,7 @@ import {
   synchronize,
   takeAttributes,
 } from './copying.ts';
+import { some } from './names.ts';
 import { createOccupantFinder } from './occupant.ts';
 import type { Session } from './options.ts';
 import { nextOverwritten, pruneOverwritten, type Store } from './store.ts';
@@ -67,6 +68,7 @@ export async function readHold(store: Store): Promise<Hold | undefined> {
 
 /** Puts the files of one part back, each all at once. What stays as it is, is not touched. */
 export async function putBack(session: Session, hold: Hold, part: Part): Promise<void> {
+  if (hold[part].length > 0) session.say(`putting ${some(hold[part])} back`);
   for (const path of hold[part]) {
     const source = join(session.store.held, part);
     if ((await statOf(join(source, path))) === undefined) continue;
@@ -128,9 +130,9 @@ export async function holdAgain(session: Session, hold: Hold): Promise<Hold> {
 }
 
 async function holdPart(session: Session, hold: Hold, part: Part, place: string): Promise<void> {
+  if (hold[part].length > 0) session.say(`holding back ${some(hold[part])}`);
   await mkdir(join(place, part));
   for (const path of hold[part]) {
-    if (part === 'keep') session.say(`holding ${path} back`);
     await copyExactly(join(session.folder, path), join(place, part, path));
     session.step(`held ${path}`);
   }
@@ -140,7 +142,6 @@ async function putFileBack(session: Session, source: string, folder: string, fil
   const target = join(folder, file);
   const place = await createOccupantFinder(folder)(file);
   if (place?.path === file && (await isSame(source, target, true))) return removeBeside(target);
-  session.say(`putting ${file} back`);
   await makeParents(folder, file);
   await replaceWith(source, target, () => session.step(`copied ${file} beside`));
   session.step(`${file} is back`);

@@ -55,6 +55,12 @@ export function onOneLine(text: string, longest = 300): string {
   return line.length > longest ? `${line.slice(0, longest)}…` : line;
 }
 
+/** Paths for a sentence: the first five of them. */
+export function some(paths: readonly string[]): string {
+  const names = paths.slice(0, 5).map((path) => onOneLine(path, 100));
+  return names.join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '');
+}
+
 function problemOfUrl(url: string): string | undefined {
   if (url === '') return 'is empty';
   if (url.length > longestUrl) return `is longer than ${longestUrl} characters`;

@@ -55,7 +55,8 @@ export async function reachOf(session: Session, goal: StepGoal): Promise<Reach> 
     // A file where the folder of a preserved one was.
     else if (!(await isTracked(place.path))) note(found, goal, place.path, true);
   }
-  for (const path of [...(await createdPaths(session, goal.to)), ...goal.changes]) {
+  const changes = new Set(goal.changes);
+  for (const path of [...(await createdPaths(session, goal.to)), ...changes]) {
     const place = await occupant(path);
     if (place === undefined) continue;
     if (place.isFolder) {
@@ -63,7 +64,7 @@ export async function reachOf(session: Session, goal: StepGoal): Promise<Reach> 
         if (!(await isTracked(file))) note(found, goal, file, true);
       }
     } else if (!(await isTracked(place.path))) note(found, goal, place.path, true);
-    else if (goal.changes.includes(path)) note(found, goal, place.path, false);
+    else if (changes.has(path)) note(found, goal, place.path, false);
   }
   return {
     ...found,

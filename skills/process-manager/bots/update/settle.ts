@@ -113,9 +113,10 @@ async function undo(session: Session, { from, to }: Hold): Promise<void> {
     const place = await occupant(path);
     if (place?.path === path && !place.isFolder) await unlink(join(folder, path));
   }
-  // With the new commit in the index, git knows which files of it to remove, and which folders.
-  await git(['read-tree', to], { mustFinish: true });
-  await git(['reset', '--hard', '--quiet', from, '--'], { mustFinish: true });
+  // With the new commit in the index, git knows which files of it to remove, and which folders. No reference is touched:
+  // one that is locked must not stand in the way.
+  await git(['read-tree', '--reset', to], { mustFinish: true });
+  await git(['read-tree', '--reset', '-u', from], { mustFinish: true });
 }
 
 /** True when the bot's folder has only been moved since. */

@@ -49,7 +49,8 @@ export function openStore(root: string, name: string): Store {
 
 /** True when an update was killed, or runs. */
 export function hasTraces(store: Store): boolean {
-  const traces = [store.held, store.heldNew, store.heldOld, store.marker].map((path) => basename(path));
+  const places = [store.held, store.heldNew, store.heldOld, store.marker, `${store.marker}.new`];
+  const traces = places.map((path) => basename(path));
   return entriesOf(store).some((entry) => traces.includes(entry));
 }
 

@@ -47,14 +47,20 @@ export async function takeStep(
     await apply(session, plan, reach);
   } catch (error) {
     session.step('step failed');
-    // Git that refuses, or finds the index locked by somebody, has not touched anything.
-    const isUntouched = isFailure(error) && ['git_refused', 'git_locked'].includes(error.code);
-    if (!isUntouched) await removeOwnLocks(repository, session.since);
-    await settle(session, hold, isUntouched ? 'refused' : 'failed');
+    if (!isUntouched(error)) await removeOwnLocks(repository, session.since);
+    await settle(session, hold, isUntouched(error) ? 'refused' : 'failed');
     throw error;
   }
   const keptIn = await settle(session, hold, 'applied');
   return { outcome: 'taken', keptIn };
+}
+
+/** Git that refuses, or that finds the index locked by somebody, has not touched anything. */
+function isUntouched(error: unknown): boolean {
+  if (!isFailure(error)) return false;
+  return (
+    error.code === 'git_refused' || (error.code === 'git_locked' && error.message.includes('index.lock'))
+  );
 }
 
 async function apply(session: Session, plan: StepPlan, reach: Reach): Promise<void> {
@@ -62,18 +68,10 @@ async function apply(session: Session, plan: StepPlan, reach: Reach): Promise<vo
   session.say(`checking out ${to.slice(0, 7)}`);
   const isPlain =
     plan.isForward && !plan.hasPreservedChanges && !reach.isKeptInTheWay && reach.replaced.length === 0;
+  const forward = ['merge', '--ff-only', '--no-overwrite-ignore', '--no-autostash', '--no-stat', '--quiet'];
   await session.git(
     isPlain
-      ? [
-          'merge',
-          '--ff-only',
-          '--no-overwrite-ignore',
-          '--no-autostash',
-          '--no-stat',
-          '--quiet',
-          '--progress',
-          to,
-        ]
+      ? [...forward, '--progress', to]
       : ['checkout', '--force', '--no-track', '--progress', '-B', branch, to, '--'],
   );
 }

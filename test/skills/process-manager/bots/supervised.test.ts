@@ -24,7 +24,10 @@ describe('a manager that is killed', () => {
     // It was restarted by whoever watches now: so somebody does.
     process.kill(before[1]?.pid ?? 0, 'SIGKILL');
     await until('the adopted bot is looked after', () => startOf(before[1]?.pid ?? 0) === undefined);
-    await until('b runs again', () => engine.processes.registry.lastRun('b')?.status === 'running');
+    await until('b runs again', () => {
+      const run = engine.processes.registry.lastRun('b');
+      return run?.id !== before[1]?.process && run?.status === 'running';
+    });
     expect(await bots.status('a')).toMatchObject({ pid: before[0]?.pid, startCount: 1 });
     expect(startsOf(root)).toBe(1);
     expect(engine.processes.registry.unfinished()).toHaveLength(2);

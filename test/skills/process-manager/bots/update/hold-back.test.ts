@@ -94,7 +94,7 @@ describe('preserved files', () => {
     ]);
     expect(statSync(join(scene.bot, 'data/untouched.db')).ino).toBe(inode);
     expect(leftovers(scene)).toEqual([]);
-    expect(scene.progress).toContain('putting .env back');
+    expect(scene.progress).toContainEqual(expect.stringMatching(/^putting clean\.ini, .* back$/));
     expect(await scene.update({ preserveFiles })).toMatchObject({ outcome: 'current' });
   });
 

@@ -168,15 +168,19 @@ export function setAside(scene: Pick<Scene, 'store'>): Record<string, string> {
 }
 
 /**
- * A filter that ends git with -9 when it writes a file `*.trap`, as often as told: git dies in the middle of a checkout.
- * It works in copies of the scene, too.
+ * A filter that ends git with -9 when it writes a file `*.trap`, as often as told, after it has let some files pass: git
+ * dies in the middle of a checkout. It works in copies of the scene, too.
  */
-export function setTrap({ root, bot }: Scene, times: number): void {
-  const counter = '../../trap';
+export function setTrap({ root, bot }: Scene, times: number, passing = 0): void {
   write(root, {
-    trap: 'x'.repeat(times),
+    trap: `${'-'.repeat(passing)}${'x'.repeat(times)}`,
     'trap.sh': {
-      script: `#!/bin/sh\nif [ -s ${counter} ]; then printf %s "$(tail -c +2 ${counter})" > ${counter}; kill -9 $PPID; fi\ncat\n`,
+      script: `#!/bin/sh
+        next=$(head -c 1 ../../trap)
+        printf %s "$(tail -c +2 ../../trap)" > ../../trap
+        [ "$next" = x ] && kill -9 $PPID
+        cat
+      `,
     },
   });
   git(bot, 'config', 'filter.trap.smudge', join(root, 'trap.sh'));

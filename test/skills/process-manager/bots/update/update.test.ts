@@ -1,11 +1,22 @@
 // What an update does in each situation, with real repositories.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startOf } from '../../../../../skills/process-manager/base/index.ts';
+import { recoverUpdate } from '../../../../../skills/process-manager/bots/update/update.ts';
 import { rejectionOf } from '../../../../support/failure.ts';
-import { git, leftovers, makeScene, setAside, write } from './support.ts';
+import { git, leftovers, makeScene, setAside, snapshot, write } from './support.ts';
 
 const short = (hash: string) => hash.slice(0, 7);
 
@@ -122,12 +133,15 @@ describe('an update', () => {
 
   it("leaves the user's hooks alone, and what they start", async () => {
     const scene = makeScene();
-    write(scene.bot, {
-      '.git/hooks/post-merge': { script: '#!/bin/sh\necho ran > hook-ran\necho chatter\n' },
-    });
+    const hook = '#!/bin/sh\nsleep 60 >/dev/null 2>&1 &\necho $! > hook-ran\necho chatter\n';
+    write(scene.bot, { '.git/hooks/post-merge': { script: hook } });
     scene.publish({ 'bot.py': 'v2\n' });
     expect(await scene.update()).toMatchObject({ outcome: 'updated' });
-    expect(scene.read('hook-ran')).toBe('ran\n');
+    const started = Number(scene.read('hook-ran'));
+    onTestFinished(() => void process.kill(started, 'SIGKILL'));
+    expect(await scene.update()).toMatchObject({ outcome: 'current' });
+    expect(await recoverUpdate(scene.options())).toBe(false);
+    expect(startOf(started)).toBeDefined();
   });
 
   it('does not count submodules as local changes, and leaves them as they are', async () => {
@@ -350,6 +364,22 @@ describe('the repository', () => {
     expect(existsSync(lock)).toBe(true);
     rmSync(lock);
     expect(await scene.update()).toMatchObject({ outcome: 'updated' });
+  });
+
+  it('may have its branch locked, and then what git has done before it saw that is undone', async () => {
+    const scene = makeScene();
+    const lock = join(scene.bot, '.git/refs/heads/main.lock');
+    write(scene.bot, { '.git/refs/heads/main.lock': '', '.env': 'mine' });
+    utimesSync(lock, 1_000, 1_000);
+    const [from, before] = [scene.head(), snapshot(scene.bot)];
+    scene.publish({ 'bot.py': 'v2\n', 'new.py': 'v2\n', '.env': 'theirs' });
+    for (const preserveFiles of [['.env'], []]) {
+      const failure = await rejectionOf(scene.update({ preserveFiles, forceSync: true }));
+      expect([failure.code, failure.hint]).toEqual(['git_locked', expect.stringContaining(`rm ${lock}`)]);
+      expect([scene.head(), scene.changed(), snapshot(scene.bot)]).toEqual([from, [], before]);
+    }
+    rmSync(lock);
+    expect(await scene.update({ forceSync: true })).toMatchObject({ outcome: 'updated' });
   });
 
   it('is not taken for another one around the folder', async () => {
