@@ -91,7 +91,7 @@ it('keeps what a person wrote, whatever the trees', { timeout: 120_000 }, async 
         [{ 'a/a': 'one' }, { a: { link: 'a' } }, {}, ['a'], false],
         [{ 'a/a': 'one' }, { a: { link: 'b' }, 'b/a': 'one' }, {}, ['a'], false],
       ],
-      numRuns: 12,
+      numRuns: 8,
     },
   );
 });
@@ -127,7 +127,7 @@ it('puts everything back as it was when git dies at any file', { timeout: 120_00
         expect(more.filter((path) => !tracked.includes(path))).toEqual([]);
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 8 },
   );
 });
 

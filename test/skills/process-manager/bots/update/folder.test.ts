@@ -94,28 +94,30 @@ describe('a folder', () => {
 });
 
 describe('an entry of preserve_files', () => {
-  it.each([
-    ...[
-      '',
-      '.',
-      './',
-      '..',
-      '../x',
-      'a/../../x',
-      'a/..',
-      '/etc/passwd',
-      '~/x',
-      'C:\\x',
-      '.git',
-      '.git/config',
-    ],
-    ...['./.GIT/hooks', 'sub/.git/config', 'a\0b', 'out/x', 'out/deep/x', 'to-git/config'],
-  ])('such as %j is refused', async (entry) => {
+  it('is refused when it leads out of the folder, means all of it, or is git’s own', async () => {
     const scene = makeScene();
     symlinkSync(scene.root, join(scene.bot, 'out'));
     symlinkSync('.git', join(scene.bot, 'to-git'));
-    const failure = await rejectionOf(scene.update({ preserveFiles: ['.env', entry] }));
-    expect(failure.code).toBe('bad_preserve_entry');
+    for (const entry of [
+      ...[
+        '',
+        '.',
+        './',
+        '..',
+        '../x',
+        'a/../../x',
+        'a/..',
+        '/etc/passwd',
+        '~/x',
+        'C:\\x',
+        '.git',
+        '.git/config',
+      ],
+      ...['./.GIT/hooks', 'sub/.git/config', 'a\0b', 'out/x', 'out/deep/x', 'to-git/config'],
+    ]) {
+      const failure = await rejectionOf(scene.update({ preserveFiles: ['.env', entry] }));
+      expect(failure.code, entry).toBe('bad_preserve_entry');
+    }
     expect(existsSync(scene.store)).toBe(false);
   });
 

@@ -18,7 +18,8 @@ interface Story {
   /** Other files that a person wrote: in place or set aside, but never gone. */
   readonly precious: readonly string[];
   readonly before: Readonly<Record<string, string>>;
-  readonly commits: readonly string[];
+  /** The old and the new commit, each with the files that it has. */
+  readonly commits: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A copy of a story's instance. */
@@ -48,9 +49,11 @@ function tell(
   part: Pick<Story, 'forceSync' | 'preserve' | 'precious'>,
 ): Story {
   const scene = makeScene(first, isCloned);
-  const commits = isCloned ? [scene.head()] : [];
+  const from = isCloned ? [scene.head()] : [];
   write(scene.bot, { 'notes.txt': 'mine', 'conf/own': 'mine', ...local });
-  return { ...part, scene, before: snapshot(scene.bot), commits: [...commits, scene.publish(second)] };
+  const filesOf = (commit: string) => git(scene.remote, 'ls-tree', '-r', '--name-only', commit).split('\n');
+  const commits = new Map([...from, scene.publish(second)].map((commit) => [commit, filesOf(commit)]));
+  return { ...part, scene, before: snapshot(scene.bot), commits };
 }
 
 /** Local changes, an untracked file in the way, and preserved files of every kind that git would refuse to overwrite. */
@@ -97,15 +100,15 @@ function expectWhole(story: Story, copy: Copy, step: string): void {
   expect(now['notes.txt']).toBe(story.before['notes.txt']);
   expect(leftovers(copy), step).toEqual([]);
   if (!existsSync(join(copy.bot, '.git'))) return;
-  const head = git(copy.bot, 'rev-parse', 'HEAD');
-  expect(story.commits, step).toContain(head);
-  const known = git(copy.bot, 'ls-tree', '-r', '--name-only', head).split('\n');
+  const [branch = '', ...records] = git(copy.bot, 'status', '--porcelain=v2', '--branch', '-uno').split('\n');
+  const known = story.commits.get(branch.split(' ').at(-1) ?? '') ?? [];
+  expect(known, step).not.toEqual([]);
   const strange = Object.keys(now).filter((path) => !known.includes(path) && !(path in story.before));
   expect(strange, step).toEqual([]);
-  const changed = git(copy.bot, 'diff', '--name-only', 'HEAD').split('\n').filter(Boolean);
+  const changed = records.filter((record) => !record.startsWith('#')).map((record) => record.split(' ')[8]);
   const explained = [...story.preserve, ...story.precious];
   expect(
-    changed.filter((path) => !explained.includes(path.split('/')[0] ?? '')),
+    changed.filter((path) => !explained.includes(path?.split('/')[0] ?? '')),
     step,
   ).toEqual([]);
 }
