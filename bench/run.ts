@@ -13,8 +13,10 @@ import { lastLines } from './families/last-lines.ts';
 import { loadMemory } from './families/load-memory.ts';
 import { managerMemory } from './families/manager-memory.ts';
 import { matching } from './families/matching.ts';
+import { releases } from './families/releases.ts';
 import { restartStorm } from './families/restart-storm.ts';
 import { spawn } from './families/spawn.ts';
+import { switching } from './families/switching.ts';
 import { trimming } from './families/trimming.ts';
 import { findPeers } from './managers/peers.ts';
 import { type Family, pageOf, type Row } from './report.ts';
@@ -31,6 +33,8 @@ const families: readonly Family[] = [
   spawn,
   exitToHook,
   adopt,
+  releases,
+  switching,
   idleMemory,
   managerMemory,
   restartStorm,

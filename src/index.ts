@@ -4,10 +4,12 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSkills } from '../skills/registry.ts';
-import { isFailure } from '../skills/tool.ts';
+import { type Bot, isFailure } from '../skills/tool.ts';
 import { findRoot } from './config.ts';
+import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { type Instance, openInstance, skillsFolder } from './instance.ts';
 import { createLogger } from './log.ts';
+import { startWakeUp } from './wake-up.ts';
 import { welcome } from './welcome.ts';
 
 const codeRoot = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -29,17 +31,42 @@ try {
 
 async function start(): Promise<void> {
   const root = findRoot(process.env.UNDERSTUDY_ROOT ?? process.cwd(), process.cwd());
+  const isCheck = process.argv.includes('--check');
+  // Nothing is at work yet that a switch would have to wait for: that comes with the agent.
+  const heartbeat = isCheck
+    ? undefined
+    : startHeartbeat({
+        root,
+        codeRoot,
+        environment: process.env,
+        logger,
+        clock: { now: Date.now },
+        busy: () => 0,
+      });
+  try {
+    await open(root, heartbeat);
+  } catch (error) {
+    heartbeat?.stop();
+    throw error;
+  }
+}
+
+async function open(root: string, heartbeat: Heartbeat | undefined): Promise<void> {
   const loaded = await loadSkills(skillsFolder(codeRoot));
   const instance = openInstance({ root, loaded, environment: process.env, logger });
   instance.database();
-  if (process.argv.includes('--check')) {
+  if (!heartbeat) {
     check(instance, loaded.failures);
     return;
   }
   for (const { name, reason } of loaded.failures)
     logger.error({ skill: name, reason }, 'a skill did not load');
   process.stdout.write(welcome(instance));
-  stayUp(instance, instance.startSkills({ notify: ({ text }) => logger.info({}, text) }));
+  const bot: Omit<Bot, 'dispatcher'> = { notify: ({ text }) => logger.info({}, text) };
+  const skills = instance.startSkills(bot);
+  heartbeat.ready();
+  const wakeUp = startWakeUp({ root, logger, tell: (event) => bot.notify(event) });
+  stayUp(instance, [wakeUp, skills, heartbeat]);
 }
 
 function check(instance: Instance, failures: readonly { name: string; reason: string }[]): void {
@@ -53,12 +80,12 @@ function check(instance: Instance, failures: readonly { name: string; reason: st
 }
 
 /** Nothing else holds the process open while neither Discord nor the page is on. */
-function stayUp(instance: Instance, skills: { stop(): void }): void {
+function stayUp(instance: Instance, parts: readonly { stop(): void }[]): void {
   const alive = setInterval(() => {}, 2 ** 30);
   const stop = (signal: NodeJS.Signals) => {
     logger.info({ signal }, 'stopping');
     clearInterval(alive);
-    skills.stop();
+    for (const part of parts) part.stop();
     instance.close();
   };
   process.once('SIGTERM', stop);

@@ -55,6 +55,7 @@ const table: ImportTable = {
     `${manager}/bots`,
     `${manager}/hooks`,
     `${manager}/processes`,
+    `${manager}/releases`,
   ],
   [`${manager}/tools`]: [
     `${manager}/bots`,
@@ -109,11 +110,15 @@ const table: ImportTable = {
   ],
   'src/cli': [...surface, 'skills/registry.ts', 'src/instance.ts', 'src/mcp', 'src/dashboard'],
   'src/welcome.ts': ['src/instance.ts'],
+  'src/heartbeat.ts': [contract],
+  'src/wake-up.ts': [contract],
   'src/index.ts': [
     ...surface,
     'skills/registry.ts',
     'src/instance.ts',
+    'src/heartbeat.ts',
     'src/log.ts',
+    'src/wake-up.ts',
     'src/welcome.ts',
     'src/agent',
     'src/discord',
@@ -124,7 +129,7 @@ const table: ImportTable = {
 const entries = ['src/index.ts', 'src/cli/understudy.js', 'src/cli/index.ts', `${manager}/index.ts`];
 
 const longFiles = {
-  'watchdog.js': { limit: 430, reason: 'one file by contract: it must run when everything else is broken' },
+  'watchdog.js': { limit: 2150, reason: 'one file by contract: it must run when everything else is broken' },
 };
 
 const sources = readSources(root, ['src', 'skills', 'watchdog.js']);

@@ -6,7 +6,8 @@ import type { Host } from '../tool.ts';
 import { type Bots, createBots } from './bots/index.ts';
 import { createHooks, type Hooks } from './hooks/index.ts';
 import { createProcesses, type Processes } from './processes/index.ts';
-import type { Settings } from './settings.ts';
+import { createReleases, type Releases } from './releases/index.ts';
+import { readLiveSettings, type Settings } from './settings.ts';
 import { isSupervised } from './supervisor/index.ts';
 
 /** Handed to every handler as `context.engine`. */
@@ -14,6 +15,7 @@ export interface Engine extends Host<Settings> {
   readonly processes: Processes;
   readonly hooks: Hooks;
   readonly bots: Bots;
+  readonly releases: Releases;
   /** The folder that agents' commands are confined to. */
   readonly workspace: string;
   /** True while somebody fires hooks, restarts bots and trims logs. */
@@ -47,6 +49,15 @@ export function createEngine(host: Host<Settings>): Engine {
       isSupervised: () => isSupervised(host.root),
     }),
   );
+  const releases = once(() =>
+    createReleases({
+      root: host.root,
+      settings: host.settings.releases,
+      clock: host.clock,
+      environment: process.env,
+      readLive: readLiveSettings,
+    }),
+  );
   return {
     ...host,
     get processes() {
@@ -57,6 +68,9 @@ export function createEngine(host: Host<Settings>): Engine {
     },
     get bots() {
       return bots();
+    },
+    get releases() {
+      return releases();
     },
     workspace: host.workspace ?? host.root,
     isSupervised: () => isSupervised(host.root),

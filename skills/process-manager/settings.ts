@@ -252,5 +252,10 @@ function circleFrom(start: string, bots: Settings['bots']): string[] | undefined
   return walk([start]);
 }
 
+/** The `live` part of a config.json that is not this instance's own, such as a candidate's; throws what zod throws. */
+export function readLiveSettings(config: unknown): Settings['live'] {
+  return z.object({ live: settingsShape.live }).parse(config).live;
+}
+
 /** All settings of the process manager, validated. */
 export type Settings = z.infer<z.ZodObject<typeof settingsShape>>;

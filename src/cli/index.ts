@@ -46,6 +46,7 @@ async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Pro
     const output = await instance.dispatcher.call(actor(), tool.name, input, {
       progress: ({ message }) => tell(message),
       notify: tell,
+      ...(tool.permission === 'deploy' ? { signal: interruption() } : {}),
     });
     const text = json
       ? JSON.stringify(output)
@@ -58,6 +59,13 @@ async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Pro
   } finally {
     instance.close();
   }
+}
+
+/** Ctrl-C calls long work off, which then clears up after itself; the second one ends it at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
+  return controller.signal;
 }
 
 /** Whoever can type here can do everything that the files allow; the name is for the history. */

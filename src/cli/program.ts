@@ -32,6 +32,8 @@ interface Field {
   readonly enum?: readonly string[];
 }
 
+const versionFlags = ['-V', '--version'];
+
 /** Builds the program of a catalogue. */
 export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: OwnVerb): Program {
   let call: Call | undefined;
@@ -39,7 +41,6 @@ export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: 
   const tools = catalogue.filter(({ name }) => name !== own.name);
   const program = new Command('understudy')
     .description('Manages this bot, its understudy, and every other process of the machine.')
-    .version(versionOf(codeRoot), '-V, --version')
     .showHelpAfterError(false)
     .addHelpText('after', overview([...tools, own]));
   addGlobalOptions(program);
@@ -66,8 +67,14 @@ export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: 
   program.addCommand(ownCommand);
   return {
     async parse(words) {
+      const given = dashesToUnderscores(words, [...tools, own]);
+      // Behind a verb it is the verb's own option: `promote --version v1.10` asks nothing about this program.
+      const verbs = namesOf([...tools, own]);
+      const first = given.find((word) => verbs.has(word) || versionFlags.includes(word));
+      if (first === undefined || !verbs.has(first))
+        program.version(versionOf(codeRoot), versionFlags.join(', '));
       try {
-        await program.parseAsync(dashesToUnderscores(words, [...tools, own]), { from: 'user' });
+        await program.parseAsync(given, { from: 'user' });
         return call;
       } catch (error) {
         if (!(error instanceof CommanderError)) throw error;
@@ -185,11 +192,15 @@ function dashesToUnderscores(
   words: readonly string[],
   verbs: readonly (OwnVerb & Pick<Tool, 'aliases'>)[],
 ): string[] {
-  const names = new Set(verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]));
+  const names = namesOf(verbs);
   return words.map((word) => {
     const name = word.replaceAll('-', '_');
     return !word.startsWith('-') && word.includes('-') && names.has(name) ? name : word;
   });
+}
+
+function namesOf(verbs: readonly (OwnVerb & Pick<Tool, 'aliases'>)[]): Set<string> {
+  return new Set(verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]));
 }
 
 function versionOf(codeRoot: string): string {

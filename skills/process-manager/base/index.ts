@@ -1,3 +1,4 @@
+export { isAbandoned, renameDurably, replaceDurably, syncFolder } from './durable.ts';
 export { isOpen, removeIfThere } from './files.ts';
 export {
   carriersOf,

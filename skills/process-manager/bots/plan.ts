@@ -100,7 +100,7 @@ function planStaging(root: string, staging: Settings['staging']): BotPlan {
     update: undefined,
     runner: 'local',
     prepare: () => {
-      requireStaging(root, directory, staging.command);
+      requireStaging(directory, staging.command);
       mkdirSync(join(directory, 'memory'), { recursive: true });
     },
     // Its own .env and nothing of live's; whatever either says, it is the staging bot.
@@ -191,7 +191,7 @@ function requireScript(name: string, directory: string, script: string): void {
   );
 }
 
-function requireStaging(root: string, directory: string, command: readonly string[]): void {
+function requireStaging(directory: string, command: readonly string[]): void {
   const missing = (what: string, hint: string) => new Failure('staging_incomplete', what, hint);
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
     throw missing(
@@ -208,11 +208,17 @@ function requireStaging(root: string, directory: string, command: readonly strin
         : `Make it: touch ${join(directory, '.env')}; a line DISCORD_TOKEN=… gives it a token of its own.`,
     );
   }
+  if (existsSync(join(directory, '.revert', 'journal.json'))) {
+    throw missing(
+      'A revert of staging was cut off half-way, so its code is neither the old nor the new.',
+      'Finish it: understudy revert',
+    );
+  }
   const entry = command.find((word) => /^[\w./-]+\.(m?js|cjs|m?ts|py)$/.test(word));
   if (entry !== undefined && !existsSync(resolve(directory, entry))) {
     throw missing(
       `The staging bot has no code yet: ${resolve(directory, entry)} is not there.`,
-      `Copy live's code into it, for example: (cd ${root} && cp -r src skills package.json config.json staging/)`,
+      'Make it a copy of live: understudy revert',
     );
   }
 }

@@ -8,7 +8,12 @@ import { kill } from './kill.ts';
 import { list } from './list.ts';
 import { logs } from './logs.ts';
 import { pause, resume } from './pause.ts';
+import { promote } from './promote.ts';
+import { releases } from './releases.ts';
+import { revert } from './revert.ts';
+import { rollback } from './rollback.ts';
 import { run } from './run.ts';
+import { selfRestart } from './self-restart.ts';
 import { send } from './send.ts';
 import { restart, start, startAll } from './start.ts';
 import { status } from './status.ts';
@@ -30,6 +35,11 @@ export const tools = [
   kill,
   send,
   hook,
+  promote,
+  revert,
+  rollback,
+  releases,
+  selfRestart,
   history,
   doctor,
 ] as const;

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { transform } from 'esbuild';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { isAlive, startOf } from '../skills/process-manager/base/index.ts';
+import { isAlive, startOf } from '../../skills/process-manager/base/index.ts';
 import {
   cleanEnvironment,
   codeRoot,
@@ -22,7 +22,8 @@ import {
   runProgram,
   understudy,
   until,
-} from './support/instance.ts';
+} from '../support/instance.ts';
+import { promote, readJson, releaseOf } from './support.ts';
 
 interface Running {
   readonly child: ChildProcess;
@@ -42,10 +43,10 @@ function makeRoot(behaviour: string): string {
 }
 
 /** Starts the watchdog of a root; whatever it started is ended with the test. */
-function startWatchdog(root: string): Running {
+function startWatchdog(root: string, environment: NodeJS.ProcessEnv = {}): Running {
   const child = spawn(process.execPath, ['watchdog.js'], {
     cwd: root,
-    env: cleanEnvironment(),
+    env: cleanEnvironment(environment),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -80,11 +81,14 @@ describe('watching', () => {
     expect(liveLog(root)).toContain('told to stop');
     expect(watchdog.output()).toContain('told to stop');
     expect(startOf(livePids(root)[0] ?? 0)).toBeUndefined();
-    expect(readdirSync(root).filter((name) => name.startsWith('.watchdog'))).toEqual([]);
+    expect(readdirSync(root).filter((name) => name.startsWith('.watchdog'))).toEqual([
+      '.watchdog.json',
+      '.watchdog.json.2',
+    ]);
   });
 
   it('kills a live bot that does not listen', async () => {
-    const watchdog = startWatchdog(makeRoot('stubborn'));
+    const watchdog = startWatchdog(makeRoot('stubborn'), { UNDERSTUDY_WATCHDOG_STOP_GRACE_MS: '500' });
     await until('live runs', () => watchdog.output().includes('grüß Gott'));
     watchdog.child.kill('SIGINT');
     expect(await watchdog.ended).toBe(0);
@@ -232,6 +236,27 @@ describe('the real bot', () => {
     watchdog.child.kill('SIGTERM');
     expect(await watchdog.ended).toBe(0);
     expect(liveLog(root)).toContain('stopping');
+  });
+
+  it('reports ready and is promoted, and its successor tells so', async () => {
+    const root = makeInstance({
+      'config.json': JSON.stringify({ live: { trialSeconds: 0.5, readySeconds: 20 } }),
+    });
+    for (const name of ['src', 'skills', 'package.json', 'tsconfig.json', 'watchdog.js']) {
+      cpSync(join(codeRoot, name), join(root, name), { recursive: true });
+    }
+    symlinkSync(join(codeRoot, 'node_modules'), join(root, 'node_modules'));
+    const watchdog = startWatchdog(root);
+    const beat = () => readJson(join(root, '.heartbeat'));
+    await until('it is ready', () => beat()?.state === 'ready');
+    expect(beat()).toMatchObject({ version: 'v1.0', busy: 0, discord: 'off' });
+    const name = promote(root, { version: 'v1.1', files: { 'src/new.txt': 'new' } });
+    await until('it is good', () => releaseOf(root, name).state === 'good');
+    expect(beat()).toMatchObject({ version: 'v1.1', state: 'ready' });
+    await until('it tells', () => liveLog(root).includes('v1.1 is live.'));
+    watchdog.child.kill('SIGTERM');
+    expect(await watchdog.ended).toBe(0);
+    expect(beat()).toBeUndefined();
   });
 
   it('checks itself: --check opens everything and ends', async () => {
