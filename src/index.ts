@@ -64,9 +64,10 @@ async function open(root: string, heartbeat: Heartbeat | undefined): Promise<voi
   process.stdout.write(welcome(instance));
   const bot: Omit<Bot, 'dispatcher'> = { notify: ({ text }) => logger.info({}, text) };
   const skills = instance.startSkills(bot);
-  heartbeat.ready();
   const wakeUp = startWakeUp({ root, logger, tell: (event) => bot.notify(event) });
   stayUp(instance, [wakeUp, skills, heartbeat]);
+  // Last: whoever reads it may ask the bot to end at once, and it has to know how.
+  heartbeat.ready();
 }
 
 function check(instance: Instance, failures: readonly { name: string; reason: string }[]): void {

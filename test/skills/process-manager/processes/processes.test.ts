@@ -14,8 +14,13 @@ import {
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { groupMembers, isAlive, startOf } from '../../../../skills/process-manager/base/index.ts';
-import type { ProcessRow } from '../../../../skills/process-manager/processes/index.ts';
+import {
+  findByVariable,
+  groupMembers,
+  isAlive,
+  startOf,
+} from '../../../../skills/process-manager/base/index.ts';
+import { type ProcessRow, processVariable } from '../../../../skills/process-manager/processes/index.ts';
 import { failureFrom as failureOf } from '../../../support/failure.ts';
 import { makeInstance, until } from '../../../support/instance.ts';
 import { endNow, makeEngine, spawnShell } from '../../../support/manager.ts';
@@ -418,6 +423,8 @@ describe('what became of a process', () => {
     const { engine, database } = makeEngine();
     const row = await spawnShell(engine, 'true');
     await ended(engine, row);
+    // The shim writes the status down before it ends itself.
+    await until('nobody is left of it', () => findByVariable(processVariable, row.id).length === 0);
     const forget = (startedAt: string) =>
       database
         .prepare(
