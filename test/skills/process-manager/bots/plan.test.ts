@@ -261,7 +261,7 @@ describe('what a bot needs', () => {
 
     const codeless = planStaging({}, { 'staging/.env': '' });
     expect(hintOf(codeless.plan).message).toContain(join(codeless.root, 'staging/src/index.ts'));
-    expect(hintOf(codeless.plan).hint).toContain(`cd ${codeless.root}`);
+    expect(hintOf(codeless.plan).hint).toContain('understudy revert');
 
     const complete = planStaging({}, { 'staging/.env': '', 'staging/src/index.ts': '' });
     expect(() => complete.plan.prepare()).not.toThrow();
