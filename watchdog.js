@@ -135,6 +135,7 @@ const times = {
   /** A heartbeat that is older says nothing about being busy. */
   busyMs: setting('BUSY_MS', 30000),
   takeoverMs: setting('TAKEOVER_MS', 10000),
+  hearsayMs: setting('HEARSAY_MS', 2000),
   /** How long a new watchdog must go on before the old one forgets its job. */
   probationMs: setting('PROBATION_MS', 60000),
 };
@@ -142,7 +143,7 @@ const times = {
 /** @typedef {{pid: number, start: string}} Identity a PID, and what tells its owner from a later one */
 /** @typedef {Identity & {number: number, startedAt: string, from: number}} Noted live, as .watchdog.json has it; `from` is where its log begins */
 /** @typedef {{state: string, busy: number, discord: string | undefined, seenAt: number}} Beat */
-/** @typedef {Noted & {since: number, isChild: boolean, isEnding: boolean, readyAt?: number, beat?: Beat, beatKey?: string, answered?: boolean, matched?: boolean, killer?: NodeJS.Timeout}} Live */
+/** @typedef {Noted & {since: number, isChild: boolean, isEnding: boolean, readyAt?: number, beat?: Beat, beatKey?: string, answered?: boolean, matched?: boolean, goneAt?: number, killer?: NodeJS.Timeout}} Live */
 /** @typedef {{heartbeat?: boolean, pattern?: string, url?: string, uptimeSeconds?: number}} Ready */
 /** @typedef {{live: {command: string[], ready: Ready, readySeconds: number, trialSeconds: number}, releases: {keep: number, idleDeadlineSeconds: number}}} Settings */
 /** @typedef {{release: string, starts: number, needsDiscord: boolean, ends: string[]}} Trial */
@@ -419,7 +420,7 @@ function tick(w) {
   attempt(() => w.log.flush(w.live));
   attempt(() => w.log.bound(w.live));
   const { live } = w;
-  if (live && !live.isChild && !live.isEnding && !isAlive(live)) noteEnd(w, live, null, null);
+  if (live && !live.isChild && !live.isEnding && !isAlive(live)) noteUnseenEnd(w, live);
   if (w.live) readHeartbeat(w.live);
   if (w.live && !w.live.isEnding) lookAtLive(w, w.live);
   lookForRestart(w);
@@ -429,6 +430,14 @@ function tick(w) {
     w.wantsRestart = false;
     dispatch(w, 'restart');
   }
+}
+
+/** A watchdog that handed its job over and still waits knows the exit code, and tells it in a moment. */
+/** @param {Watch} w @param {Live} live */
+function noteUnseenEnd(w, live) {
+  live.goneAt = live.goneAt || performance.now();
+  if (process.connected && performance.now() - live.goneAt < times.hearsayMs) return;
+  noteEnd(w, live, null, null);
 }
 
 /** @param {Watch} w @param {Live} live */

@@ -69,7 +69,7 @@ it('promote, rollback, a bad version that is taken back, and revert', async () =
 
   const promoted = await ask(root, 'promote', '--reason', 'the second one');
   expect(promoted).toMatchObject({ exitCode: 0, output: { release: { version: 'v1.1', state: 'good' } } });
-  expect(promoted.stderr).toMatch(/gate saw[\s\S]*switching[\s\S]*trying v1.1/);
+  expect(promoted.stderr).toMatch(/gate saw[\s\S]*waiting for the watchdog/);
   expect(read(root, 'logs/live.log')).toContain('version two runs');
   expect([read(root, 'SOUL.md'), read(root, '.env'), read(root, 'skills/greet/data/seen')]).toEqual([
     'I am live',

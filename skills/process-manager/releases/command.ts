@@ -13,6 +13,7 @@ export const stagingVariable = 'UNDERSTUDY_STAGING';
 const mostLogBytes = 5 * 1024 * 1024;
 const graceMs = 2_000;
 const lineLength = 200;
+const lastWordsMs = 1_000;
 
 export interface CommandOptions {
   /** For `/bin/sh -c`. */
@@ -42,6 +43,8 @@ export async function runCommand(options: CommandOptions): Promise<CommandResult
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  // Its last words may still be on the way when its end is told.
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const lastLine = createLineTail(options.onLine);
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (bytes: Buffer) => {
@@ -69,6 +72,8 @@ export async function runCommand(options: CommandOptions): Promise<CommandResult
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', onAbort);
     await endMarked(options.environment[stagingVariable]);
+    // Nobody is left who could hold the pipes open, but one that threw its mark away.
+    await Promise.race([closed, sleep(lastWordsMs, undefined, { ref: false })]);
     child.stdout.destroy();
     child.stderr.destroy();
     log.close();
