@@ -96,8 +96,11 @@ export function createKeeper(surroundings: BotSurroundings, onChange: () => void
       }
       moments.wake(schedules.next());
       // All of them in two statements: this runs whenever anything happens. Ends are settled by who notices them.
-      const rows = store.readAll();
-      const runs = new Map(processes.registry.lastRuns().map((run) => [run.bot, run]));
+      const { rows, lastRuns } = store.atOnce(() => ({
+        rows: store.readAll(),
+        lastRuns: processes.registry.lastRuns(),
+      }));
+      const runs = new Map(lastRuns.map((run) => [run.bot, run]));
       for (const plan of plans()) {
         const look = { plan, row: rows.get(plan.name) ?? store.read(plan.name), run: runs.get(plan.name) };
         const retryAt = Date.parse(look.row.retryAt ?? '');

@@ -75,6 +75,8 @@ export interface BotStore {
   /** The right to act on a bot, unless somebody who lives has it. */
   claim(name: string): Claim | undefined;
   together<T>(work: () => T): T;
+  /** Reads of one moment: what others write in between is not seen by half. */
+  atOnce<T>(look: () => T): T;
 }
 
 const columns = `name, desired, start_reason AS startReason, end_run AS endRun, is_held AS isHeld, run_id AS runId,
@@ -219,6 +221,7 @@ export function createBotStore(database: Database): BotStore {
       };
     },
     together: (work) => database.transaction(work).immediate(),
+    atOnce: (look) => database.transaction(look).deferred(),
   };
 }
 

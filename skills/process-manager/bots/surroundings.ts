@@ -42,8 +42,11 @@ export interface BotLook {
 
 /** Looks at one bot, its newest run brought up to date. */
 export function lookAt({ store, processes }: BotSurroundings, plan: BotPlan): BotLook {
-  const run = processes.registry.lastRun(plan.name);
-  return { plan, row: store.read(plan.name), run: run && processes.settle(run) };
+  const { row, run } = store.atOnce(() => ({
+    row: store.read(plan.name),
+    run: processes.registry.lastRun(plan.name),
+  }));
+  return { plan, row, run: run && processes.settle(run) };
 }
 
 /** Whether another bot does what it is there for; one that is not configured never does. */
