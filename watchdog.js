@@ -117,6 +117,7 @@ const markBytes = 16;
 const reserveBytes = 64 * 1024;
 /** A switch never happened although it was begun: its release is not to blame. */
 const notSwitched = 'not switched: ';
+const later = 'the bot was not running when it was to take over';
 
 /** In milliseconds. A test may set each of them: UNDERSTUDY_WATCHDOG_STABLE_MS=500 for `stableMs`. */
 const times = {
@@ -146,7 +147,7 @@ const times = {
 /** @typedef {Noted & {since: number, isChild: boolean, isEnding: boolean, readyAt?: number, beat?: Beat, beatKey?: string, answered?: boolean, matched?: boolean, goneAt?: number, killer?: NodeJS.Timeout}} Live */
 /** @typedef {{heartbeat?: boolean, pattern?: string, url?: string, uptimeSeconds?: number}} Ready */
 /** @typedef {{live: {command: string[], ready: Ready, readySeconds: number, trialSeconds: number}, releases: {keep: number, idleDeadlineSeconds: number}}} Settings */
-/** @typedef {{release: string, starts: number, needsDiscord: boolean, ends: string[]}} Trial */
+/** @typedef {{release: string, starts: number, needsDiscord: boolean, ends: string[], from?: number, journal?: Journal}} Trial */
 /**
  * @typedef {object} Memory what .watchdog.json holds
  * @property {number} startNumber counts every start, so that live can be found by it
@@ -161,7 +162,7 @@ const times = {
 /** @typedef {{path: string, live: boolean, next: boolean}} Entry */
 /** @typedef {{version: string, createdAt: string, state: string, stateAt: string, detail: string | null, hash: string, entries: Entry[], watchdog: string | null, live?: unknown}} Journal */
 /** @typedef {{name: string, folder: string, journal: Journal}} Release */
-/** @typedef {{list: string[], isRollback: boolean, because: string | null}} Work what is to be moved in, or back, newest first; without `because` a person wants it */
+/** @typedef {{list: string[], isRollback: boolean, because: string | null, text?: string}} Work what is to be moved in, or back, newest first; without `because` a person wants it */
 /**
  * @typedef {object} Watch
  * @property {string} state
@@ -417,6 +418,8 @@ function actionOf(name) {
 /** Everything that is noticed by looking; what file events notice comes here too. @param {Watch} w */
 function tick(w) {
   if (w.isFrozen || w.state === 'ended') return;
+  // Somebody may have tidied the lock away, and a second watchdog must find it.
+  if (!exists(lockPath)) attempt(() => disk.write(lockPath, JSON.stringify(identify(process.pid))));
   attempt(() => w.log.flush(w.live));
   attempt(() => w.log.bound(w.live));
   const { live } = w;
@@ -536,7 +539,8 @@ function lookForRestart(w) {
 /** @param {Watch} w */
 function lookForRelease(w) {
   if (w.state === 'due') {
-    if (!exists(deployReady)) return dispatch(w, 'withdrawn');
+    // Another wish in the same place is another work: it is read anew.
+    if (readMarker() !== w.work?.text) return dispatch(w, 'withdrawn');
     const { live } = w;
     const { idleDeadlineSeconds } = w.settings.releases;
     const waitedMs = Date.now() - fs.statSync(deployReady).mtimeMs;
@@ -548,18 +552,33 @@ function lookForRelease(w) {
     }
     return;
   }
+  if (w.state === 'running' && exists(deployInProgress)) removeStaleMarker();
   if (!['running', 'waiting'].includes(w.state) || performance.now() < w.notBefore || !exists(deployReady))
     return;
-  const text = fs.readFileSync(deployReady, 'utf8');
+  const text = readMarker();
+  if (text === undefined) return dropMarker(w, 'it is no file');
   // A script may be about to write more into it.
   if (!text.trim().endsWith('}') && Math.abs(Date.now() - fs.statSync(deployReady).mtimeMs) < 300) return;
   const found = readWork(parseLoosely(text));
   if (typeof found === 'string') return dropMarker(w, found);
-  w.work = found;
+  w.work = { ...found, text };
   say(
     `${found.list.join(', ')}: ${found.isRollback ? 'to be rolled back' : 'staged'}; waiting for the bot to be idle`,
   );
   dispatch(w, 'deploy');
+}
+
+/** Nothing is under way, whatever the marker says, and whoever wants to promote waits for its end. */
+function removeStaleMarker() {
+  if (allReleases().some(({ journal }) => ['switching', 'trial', 'reverting'].includes(journal.state)))
+    return;
+  say('.deploy-in-progress is removed: nothing is being switched');
+  disk.remove(deployInProgress, { force: true, recursive: true });
+}
+
+/** What the marker asks for, as it stands; undefined where there is none that can be read. */
+function readMarker(file = deployReady) {
+  return attempt(() => fs.readFileSync(file, 'utf8'), true);
 }
 
 /** A marker that nothing can be done about. @param {Watch} w @param {string} reason */
@@ -570,6 +589,8 @@ function dropMarker(w, reason) {
   if (w.isApplying) w.exitCode = 1;
   disk.remove(deployReady, { force: true, recursive: true });
   w.notBefore = 0;
+  // Live was not started yet for its sake.
+  if (w.isApplying && w.state === 'waiting') dispatch(w, 'time');
 }
 
 /** `--apply` is done: live runs on, and the next watchdog adopts it. @param {Watch} w */
@@ -605,7 +626,11 @@ function startLive(w) {
   else w.settings = memory.settings = readSettings(w.settings, true);
   const intent = { number: memory.startNumber + 1, startedAt: new Date().toISOString(), from: w.log.end() };
   Object.assign(memory, { startNumber: intent.number, intent, live: null });
-  if (isTrial && memory.trial) memory.trial.starts += 1;
+  if (isTrial && memory.trial) {
+    memory.trial.starts += 1;
+    // What the versions before have printed is not its doing.
+    memory.trial.from = memory.trial.from ?? intent.from;
+  }
   // A release that takes the whole machine down must have been counted; a good one is started on a full disk too.
   if (isTrial) saveMemory(memory);
   else attempt(() => saveMemory(memory));
@@ -838,6 +863,7 @@ function askUrl(w, live, url) {
 function accept(w) {
   const work = /** @type {Work} */ (w.work);
   const release = workRelease(w);
+  if (readMarker() !== work.text) return dispatch(w, 'withdrawn');
   const problem = release ? (work.isRollback ? undefined : obstacle(release)) : 'its release.json is gone';
   if (release && !problem) {
     w.memory.trial = work.isRollback
@@ -847,11 +873,14 @@ function accept(w) {
           starts: 0,
           ends: [],
           needsDiscord: Boolean(w.live?.beat && w.live.beat.discord === 'ready'),
+          journal: essenceOf(release.journal),
         };
     try {
       saveMemory(w.memory);
       disk.rename(deployReady, deployInProgress);
       syncFolder(root);
+      if (readMarker(deployInProgress) !== work.text)
+        throw new Error('somebody replaced .deploy-ready at this very moment');
       if (!work.isRollback) {
         // Going back needs a journal, and must not fail for want of space.
         disk.write(reservePath(release), Buffer.alloc(reserveBytes, ' '));
@@ -869,6 +898,22 @@ function accept(w) {
   decline(w, release, problem || '');
 }
 
+/** What is needed of a journal to go back without it. @param {Journal} journal @returns {Journal} */
+function essenceOf({ version, createdAt, state, stateAt, detail, hash, entries, watchdog, live }) {
+  return { version, createdAt, state, stateAt, detail, hash, entries, watchdog, live };
+}
+
+/** A journal that a torn disk or a bad release has spoilt is written again from what was remembered of it. */
+/** @param {Memory} memory */
+function mendJournal({ trial }) {
+  if (!trial?.journal || readRelease(trial.release)) return;
+  const folder = path.join(backups, trial.release);
+  if (!exists(folder)) return;
+  say(`the journal of ${trial.journal.version} could not be read; it is written again`);
+  const release = { name: trial.release, folder, journal: trial.journal };
+  setState(release, trial.starts === 0 ? 'switching' : 'trial', null);
+}
+
 /** @param {Watch} w @param {Release | undefined} release @param {string} reason */
 function decline(w, release, reason) {
   w.work = undefined;
@@ -882,6 +927,7 @@ function decline(w, release, reason) {
 
 /** Why a release cannot be switched to, as far as looking tells. @param {Release} release */
 function obstacle({ folder, journal }) {
+  if (journal.state !== 'staged') return `it is ${journal.state} and not staged`;
   for (const { path: name, live, next } of journal.entries) {
     if (next && !exists(path.join(folder, 'next', name))) return `its next/ lacks ${name}`;
     if (live !== exists(path.join(root, name))) {
@@ -918,16 +964,23 @@ function condemn(w, { reason = 'unknown' }) {
   if (!release || w.work?.isRollback || release.journal.state === 'reverting') return;
   say(`${release.journal.version} is taken back: ${w.reason}`);
   w.log.flush(w.live);
-  attempt(() => disk.write(path.join(release.folder, 'live.log'), lastLines(200).join('\n')));
+  attempt(() =>
+    disk.write(path.join(release.folder, 'live.log'), lastLines(200, w.memory.trial?.from).join('\n')),
+  );
   setState(release, 'reverting', w.reason);
 }
 
 /** @param {Watch} w */
 function moveBack(w) {
   const work = /** @type {Work} */ (w.work);
+  mendJournal(w.memory);
   for (const name of work.list) {
     const release = readRelease(name);
-    if (release && ['reverting', 'good'].includes(release.journal.state)) moveOneBack(w, work, release);
+    if (!release)
+      throw new Error(`backups/${name}/release.json cannot be read, so nothing is known of what moved`);
+    if (release.journal.state === 'trial' || release.journal.state === 'switching')
+      setState(release, 'reverting', w.reason);
+    if (['reverting', 'good'].includes(release.journal.state)) moveOneBack(w, work, release);
   }
   Object.assign(w.memory, { trial: null, ends: [], isExhausted: false });
   saveMemory(w.memory);
@@ -1014,13 +1067,16 @@ function finishGood(memory, release) {
 function survey(memory) {
   /** @type {{event: string, work: Work | undefined, reason: string | null}} */
   const found = { event: 'in order', work: undefined, reason: null };
+  attempt(() => mendJournal(memory));
   const active = allReleases().find(({ journal }) =>
     ['switching', 'trial', 'reverting'].includes(journal.state),
   );
   const marker = exists(deployInProgress)
     ? parseLoosely(attempt(() => fs.readFileSync(deployInProgress, 'utf8')) || '')
     : undefined;
-  if (marker && marker.action === 'rollback' && Array.isArray(marker.rollback)) {
+  // What has begun to move comes before what somebody wishes.
+  const isWish = !active || (Array.isArray(marker?.rollback) && marker.rollback.includes(active.name));
+  if (marker && marker.action === 'rollback' && Array.isArray(marker.rollback) && isWish) {
     const list = marker.rollback.filter((name) => {
       const release = readRelease(name);
       return release && ['good', 'reverting'].includes(release.journal.state);
@@ -1087,7 +1143,7 @@ function allReleases() {
 
 /** @param {string} name @returns {Release | undefined} */
 function readRelease(name) {
-  if (!/^[^./][^/]*$/.test(name)) return undefined;
+  if (typeof name !== 'string' || !/^[^./][^/]*$/.test(name)) return undefined;
   const folder = path.join(backups, name);
   const journal = readJson(path.join(folder, 'release.json'));
   const isUsable =
@@ -1231,6 +1287,8 @@ async function installWatchdog(w, release) {
   }
   child.kill('SIGKILL');
   resume(w);
+  // That is no fault of the file: it stays pending, and is tried again at the next start or release.
+  if (problem === later) return say(`watchdog.js of ${release.journal.version}: ${later}; tried again later`);
   refuseWatchdog(release, problem);
 }
 
@@ -1270,7 +1328,7 @@ function handOver(w, child) {
     child.once('exit', (code) => resolve(`it ended with exit code ${code} instead of taking over`));
     child.on('message', (message) => {
       if (message === 'prepared') {
-        if (w.state !== 'running') return resolve('the bot was not running when it was to take over');
+        if (w.state !== 'running') return resolve(later);
         w.isFrozen = true;
         attempt(() => saveMemory(w.memory));
         disk.write(`${lockPath}.handed`, JSON.stringify(identify(child.pid || 0)));
@@ -1365,8 +1423,8 @@ function takeBackWatchdog(release, reason) {
   takeLock(lockPath);
   const memory = readMemory();
   process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT').removeAllListeners('SIGHUP');
-  const again = createWatch(memory, survey(memory), false);
-  run(again, 'in order').then((code) => {
+  const work = survey(memory);
+  run(createWatch(memory, work, false), work.event).then((code) => {
     disk.remove(lockPath, { force: true });
     process.exit(code);
   });
@@ -1387,8 +1445,9 @@ async function takeOver() {
   if (!holder || holder.pid !== process.pid)
     throw new Refusal('--takeover is for a watchdog that another one starts');
   const now = readMemory();
-  const w = createWatch(now, survey(now), false);
-  const code = run(w, 'in order');
+  const work = survey(now);
+  const w = createWatch(now, work, false);
+  const code = run(w, work.event);
   // The exit code of a live bot that it has not started itself, only the old one hears.
   process.on('message', (/** @type {any} */ end) => {
     if (w.live && end.pid === w.live.pid) noteEnd(w, w.live, end.code, null);
@@ -1746,15 +1805,16 @@ function endsLine(fd, position) {
 }
 
 /** The last lines of live's log, each of a length that a person can look at. @param {number} count */
-function lastLines(count) {
+function lastLines(count, since = 0) {
   const size = sizeOf(livePath);
-  const from = Math.max(0, size - 262144);
+  const begun = Math.max(0, since - readRecord().removed);
+  const from = Math.max(begun, size - 262144);
   const lines = readPart(livePath, from, size - from)
     .toString()
     .replace(/\n$/, '')
     .split('\n');
   return lines
-    .slice(from > 0 ? 1 : 0)
+    .slice(from > begun ? 1 : 0)
     .slice(-count)
     .map((line) => line.slice(0, 2000));
 }

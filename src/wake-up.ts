@@ -2,7 +2,7 @@
 // the watchdog and the skill left in the root, and remembers in memory/wake-up.json what it has told, so that a bot
 // that crashes and starts again and again tells each event once.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Logger } from '../skills/tool.ts';
@@ -154,9 +154,17 @@ function contextId({ action, at, reason }: z.infer<typeof contextSchema>): strin
 function takeContext(root: string, memory: Memory): Memory {
   const path = join(root, '.upgrade-context');
   const context = readJson(path, contextSchema);
+  if (context && !isForThisStart(root, context)) return memory;
   if (context) writeMemory(root, { ...memory, context });
   rmSync(path, { force: true });
   return context ? { ...memory, context } : memory;
+}
+
+/** The old process must not tell what has not happened yet, nor the new one what still waits. */
+function isForThisStart(root: string, { action, at }: z.infer<typeof contextSchema>): boolean {
+  if (Date.parse(at ?? '') > performance.timeOrigin) return false;
+  const waits = ['.deploy-ready', '.deploy-in-progress'].some((name) => existsSync(join(root, name)));
+  return action === 'restart' || !waits;
 }
 
 /** Oldest verdict first. */

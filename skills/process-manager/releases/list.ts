@@ -63,8 +63,10 @@ export function revertedHashes(root: string, releases: readonly Release[]): Map<
   for (const { state, version, record } of releases) {
     if (state === 'reverted' && record !== undefined) reverted.set(record.hash, version);
   }
-  const { hash, version = 'the last release' } = readDeployReverted(root) ?? {};
-  if (hash !== undefined && !reverted.has(hash)) reverted.set(hash, version);
+  const { hash, version = 'the last release', state, reason } = readDeployReverted(root) ?? {};
+  // A watchdog.js that was refused, and a switch that never happened, are no faults of the release.
+  const isFault = state !== 'watchdog-refused' && !reason?.startsWith('not switched:');
+  if (hash !== undefined && isFault && !reverted.has(hash)) reverted.set(hash, version);
   return reverted;
 }
 

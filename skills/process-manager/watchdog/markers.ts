@@ -35,7 +35,7 @@ const revertedSchema = z.object({
   reason: text,
   at: text,
   lines: z.array(z.string()).catch([]),
-  state: z.enum(['reverted', 'inconsistent']).catch('reverted'),
+  state: z.enum(['reverted', 'inconsistent', 'watchdog-refused']).catch('reverted'),
   hash: text,
 });
 
