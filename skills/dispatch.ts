@@ -4,6 +4,7 @@
 
 import { z } from 'zod';
 import { ask } from './confirm.ts';
+import { maskCaller, maskDeep, maskFailure } from './masking.ts';
 import { decide, type PolicyRules } from './policy.ts';
 import {
   type Actor,
@@ -70,7 +71,7 @@ interface Admitted {
 /** Makes the dispatcher of one instance. Only the wiring (src/instance.ts) calls this. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
-    async call(actor, name, input, caller = {}) {
+    async call(actor, name, input, asker = {}) {
       const entry = options.find(name);
       if (!entry) {
         throw new Failure(
@@ -82,12 +83,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const parsed = entry.tool.input.safeParse(input ?? {});
       // A terminal stays on this machine; everything else goes to Discord, a model, another agent or a browser.
       const leaves = actor.surface !== 'cli' && actor.surface !== 'system';
+      const caller = leaves ? maskCaller(options.mask, asker) : asker;
       const row = openRow(options, actor, entry.tool, parsed.success ? parsed.data : undefined);
       try {
         const admitted = await admit(options, actor, entry, parsed, caller);
         row.beforeAct();
         const output = await run(options, actor, entry, admitted, caller);
-        row.close(entry.tool.isFailure(output) ? 'failed' : 'ok', '');
+        const isRoutine = caller.isRepeated === true && entry.tool.permission === 'read';
+        if (!isRoutine) row.close(entry.tool.isFailure(output) ? 'failed' : 'ok', '');
         return leaves ? (maskDeep(options.mask, output) as typeof output) : output;
       } catch (error) {
         const failure = isFailure(error) ? error : fault(options.logger, entry.tool.name, error);
@@ -175,6 +178,7 @@ async function run(
     logger: options.logger,
     clock: options.clock,
     signal: caller.signal ?? new AbortController().signal,
+    ...(caller.channel === undefined ? {} : { channel: caller.channel }),
     confirm: (question) => ask(options, caller, { actor, tool, input, question }),
     notify: (message) => caller.notify?.(message),
     progress: (step) => caller.progress?.(step),
@@ -214,20 +218,6 @@ function openRow(options: DispatcherOptions, actor: Actor, tool: Tool, input: un
       });
     },
   };
-}
-
-function maskFailure(mask: (text: string) => string, failure: Failure): Failure {
-  const [message, hint] = [mask(failure.message), mask(failure.hint)];
-  if (message === failure.message && hint === failure.hint) return failure;
-  return new Failure(failure.code, message, hint, { cause: failure.cause });
-}
-
-/** The same value with every text in it masked, keys left as they are. */
-function maskDeep(mask: (text: string) => string, value: unknown): unknown {
-  if (typeof value === 'string') return mask(value);
-  if (Array.isArray(value)) return value.map((item) => maskDeep(mask, item));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, maskDeep(mask, item)]));
 }
 
 /** A tool that cannot say what a call is about must not keep the call out of the history. */

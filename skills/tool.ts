@@ -66,6 +66,8 @@ export interface ToolContext<Engine> {
   readonly decision: Decision;
   /** Aborted when the caller no longer waits. */
   readonly signal: AbortSignal;
+  /** The channel that asked; what happens later is told there. */
+  readonly channel?: string;
   /** Asks the person; false when they refuse, do not answer in time, or cannot be asked. */
   confirm(question: string): Promise<boolean>;
   /** Tells the person something that is not the result. */
@@ -200,6 +202,10 @@ export interface Caller {
   readonly notify?: (message: string) => void;
   readonly progress?: (step: Progress) => void;
   readonly signal?: AbortSignal;
+  /** The channel that the answer is read in. */
+  readonly channel?: string;
+  /** True of a look that the surface takes again and again by itself: one that goes well leaves no row in the history. */
+  readonly isRepeated?: boolean;
 }
 
 /** Runs tools. The input is whatever came from outside; the output has been held against the tool's schema. */
@@ -267,10 +273,8 @@ export interface Skill<Settings = never, Engine = unknown> {
   start?(engine: Engine, bot: Bot): Running;
 }
 
-/**
- * An expected failure: a stable code, what happened, and what to do next. Any other error is a fault of ours.
- * It is recognised by its shape, so that a copy of this file in another package is understood too.
- */
+// It is recognised by its shape, so that a copy of this file in another package is understood too.
+/** An expected failure: a stable code, what happened, and what to do next. Any other error is a fault of ours. */
 export class Failure extends Error {
   readonly code: string;
   readonly hint: string;

@@ -4,8 +4,9 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSkills } from '../skills/registry.ts';
-import { type Bot, isFailure } from '../skills/tool.ts';
+import { isFailure } from '../skills/tool.ts';
 import { findRoot } from './config.ts';
+import { checkDiscord, type Discord, discordMigrations, startDiscord } from './discord/index.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { type Instance, openInstance, skillsFolder } from './instance.ts';
 import { createLogger } from './log.ts';
@@ -16,6 +17,11 @@ const codeRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const logger = createLogger();
 /** sysexits.h: the configuration is wrong, so that the watchdog need not try again. */
 const configurationExit = 78;
+
+/** How Discord is, as soon as somebody knows. */
+interface DiscordState {
+  read: Discord['state'];
+}
 
 try {
   await start();
@@ -32,6 +38,8 @@ try {
 async function start(): Promise<void> {
   const root = findRoot(process.env.UNDERSTUDY_ROOT ?? process.cwd(), process.cwd());
   const isCheck = process.argv.includes('--check');
+  // The heart beats before there is a Discord side, since opening the database may take a while.
+  const discordState: DiscordState = { read: () => 'off' };
   // Nothing is at work yet that a switch would have to wait for: that comes with the agent.
   const heartbeat = isCheck
     ? undefined
@@ -42,30 +50,50 @@ async function start(): Promise<void> {
         logger,
         clock: { now: Date.now },
         busy: () => 0,
+        discord: () => discordState.read(),
       });
   try {
-    await open(root, heartbeat);
+    await open(root, heartbeat, discordState);
   } catch (error) {
     heartbeat?.stop();
     throw error;
   }
 }
 
-async function open(root: string, heartbeat: Heartbeat | undefined): Promise<void> {
+async function open(
+  root: string,
+  heartbeat: Heartbeat | undefined,
+  discordState: DiscordState,
+): Promise<void> {
   const loaded = await loadSkills(skillsFolder(codeRoot));
-  const instance = openInstance({ root, loaded, environment: process.env, logger });
+  const instance = openInstance({
+    root,
+    loaded,
+    environment: process.env,
+    logger,
+    migrations: discordMigrations,
+  });
   instance.database();
   if (!heartbeat) {
+    await checkDiscord();
     check(instance, loaded.failures);
     return;
   }
   for (const { name, reason } of loaded.failures)
     logger.error({ skill: name, reason }, 'a skill did not load');
   process.stdout.write(welcome(instance));
-  const bot: Omit<Bot, 'dispatcher'> = { notify: ({ text }) => logger.info({}, text) };
-  const skills = instance.startSkills(bot);
-  const wakeUp = startWakeUp({ root, logger, tell: (event) => bot.notify(event) });
-  stayUp(instance, [wakeUp, skills, heartbeat]);
+  const discord = startDiscord({
+    config: instance.config,
+    tools: instance.catalogue.entries,
+    dispatcher: instance.dispatcher,
+    database: instance.database,
+    logger,
+    clock: { now: Date.now },
+  });
+  discordState.read = discord.state;
+  const skills = instance.startSkills({ notify: discord.notify });
+  const wakeUp = startWakeUp({ root, logger, tell: (event) => discord.notify(event) });
+  stayUp(instance, [wakeUp, skills, heartbeat], discord);
   // Last: whoever reads it may ask the bot to end at once, and it has to know how.
   heartbeat.ready();
 }
@@ -81,13 +109,13 @@ function check(instance: Instance, failures: readonly { name: string; reason: st
 }
 
 /** Nothing else holds the process open while neither Discord nor the page is on. */
-function stayUp(instance: Instance, parts: readonly { stop(): void }[]): void {
+function stayUp(instance: Instance, parts: readonly { stop(): void }[], discord: Discord): void {
   const alive = setInterval(() => {}, 2 ** 30);
   const stop = (signal: NodeJS.Signals) => {
     logger.info({ signal }, 'stopping');
     clearInterval(alive);
     for (const part of parts) part.stop();
-    instance.close();
+    void discord.close().finally(() => instance.close());
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);

@@ -16,6 +16,7 @@ import {
   type Host,
   isFailure,
   type Logger,
+  type Migration,
   type Running,
 } from '../skills/tool.ts';
 import { type Config, defaultConfig, instanceFiles, loadConfig } from './config.ts';
@@ -44,6 +45,8 @@ export interface InstanceOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Of whatever else keeps tables in the instance's database. */
+  readonly migrations?: readonly Migration[];
   /** Go on with defaults when config.json cannot be used: `doctor` says what is wrong with it. */
   readonly tolerateBroken?: boolean;
 }
@@ -52,7 +55,11 @@ export interface InstanceOptions {
 export function openInstance(options: InstanceOptions): Instance {
   const { root, loaded, logger, clock = { now: Date.now } } = options;
   const { config, problem } = readConfig(options);
-  const migrations = [...historyMigrations, ...loaded.skills.flatMap((skill) => skill.migrations)];
+  const migrations = [
+    ...historyMigrations,
+    ...loaded.skills.flatMap((skill) => skill.migrations),
+    ...(options.migrations ?? []),
+  ];
 
   let opened: Database | undefined;
   const database = () => {

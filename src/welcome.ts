@@ -15,7 +15,9 @@ export function welcome({ root, config, catalogue }: Instance): string {
       : `  Command line    on: npx understudy VERB (${verbs})`,
     discord.token === undefined
       ? '  Discord         off: set DISCORD_TOKEN and DISCORD_OWNER_ID in .env'
-      : '  Discord         token found; this version does not connect yet',
+      : role === 'staging'
+        ? '  Discord         connecting; its /process refuses everything: a staging bot manages nothing'
+        : `  Discord         connecting: type /process in your server${ownersOnly(discord.ownerIds)}`,
     hasModel
       ? '  Language model  key found; this version does not use it yet'
       : '  Language model  off: set ANTHROPIC_API_KEY or OPENAI_API_KEY in .env',
@@ -23,4 +25,9 @@ export function welcome({ root, config, catalogue }: Instance): string {
     '',
     '',
   ].join('\n');
+}
+
+/** Nobody may do anything on Discord before somebody is named. */
+function ownersOnly(ownerIds: readonly string[]): string {
+  return ownerIds.length > 0 ? '' : ' (nobody may use it yet: set DISCORD_OWNER_ID in .env)';
 }

@@ -62,6 +62,43 @@ describe('the order of the checks', () => {
   });
 });
 
+describe('a look that a surface takes again and again', () => {
+  it('leaves no row in the history when it goes well, but does when it is refused, fails, or changes something', async () => {
+    const failing = async () => {
+      throw new Failure('broken', 'It is broken.', 'Mend it.');
+    };
+    const { dispatcher, history } = open([
+      makeTool('look', 'read'),
+      makeTool('fail', 'read', { handler: failing }),
+      makeTool('act', 'operate'),
+    ]);
+    const repeated = { isRepeated: true };
+    await dispatcher.call(makeActor(), 'look', {}, repeated);
+    expect(history.recent({ limit: 10 })).toEqual([]);
+    await rejectionOf(dispatcher.call(makeActor('discord', []), 'look', {}, repeated));
+    await rejectionOf(dispatcher.call(makeActor(), 'fail', {}, repeated));
+    await dispatcher.call(makeActor(), 'act', {}, repeated);
+    const rows = history.recent({ limit: 10 }).map(({ action, outcome }) => `${action} ${outcome}`);
+    expect(rows).toEqual(['act ok', 'fail failed', 'look refused']);
+  });
+});
+
+describe('the channel that asked', () => {
+  it('is known to the tool, where there is one', async () => {
+    const channels: (string | undefined)[] = [];
+    const tool = makeTool('look', 'read', {
+      handler: async ({ channel }) => {
+        channels.push(channel);
+        return { done: '' };
+      },
+    });
+    const { dispatcher } = open([tool]);
+    await dispatcher.call(makeActor(), 'look', {}, { channel: '42' });
+    await dispatcher.call(makeActor(), 'look', {});
+    expect(channels).toEqual(['42', undefined]);
+  });
+});
+
 describe('a staging bot', () => {
   it('may call no tool of a skill that is closed to it, by any of its names, with any right', async () => {
     const ran: string[] = [];

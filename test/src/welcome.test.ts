@@ -19,6 +19,13 @@ describe('welcome', () => {
     expect(text).not.toMatch(/(Discord|Language model) +off/);
   });
 
+  it('says where to type, and who may, when there is a token', () => {
+    expect(greet({ DISCORD_TOKEN: 'token' })).toMatch(/Discord +connecting.*\/process.*set DISCORD_OWNER_ID/);
+    const owned = greet({ DISCORD_TOKEN: 'token', DISCORD_OWNER_ID: '123456789012345678' });
+    expect(owned).toMatch(/Discord +connecting: type \/process in your server\n/);
+    expect(greet({ DISCORD_TOKEN: 'token', BOT_ROLE: 'staging' })).toMatch(/Discord +.*refuses everything/);
+  });
+
   it('says that a staging bot manages nothing', () => {
     const text = greet({ BOT_ROLE: 'staging' });
     expect(text).toContain('the staging bot');

@@ -52,6 +52,7 @@ export const promote = defineTool({
     const { name, changes } = await engine.releases.promote({
       ...request,
       requestedBy: actor.id,
+      channel: context.channel,
       signal,
       progress,
     });

@@ -48,6 +48,7 @@ export const rollback = defineTool({
       version,
       reason,
       requestedBy: actor.id,
+      channel: context.channel,
       signal,
       progress,
     });

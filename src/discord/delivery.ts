@@ -1,0 +1,94 @@
+// Brings messages to Discord. The answer to an interaction is edited by its token, which works in every channel, for
+// some fifteen minutes; after that, like any other message of ours, by its channel.
+
+import { type Client, DiscordAPIError, type REST, Routes } from 'discord.js';
+import type { Clock } from '../../skills/tool.ts';
+import { ephemeral, noPreviews, type Payload, toRequest } from './render/payload.ts';
+
+/** Where a message of ours is. */
+export interface Address {
+  readonly channelId: string;
+  /** Unknown of an answer that only one person sees and that nobody has looked up. */
+  readonly messageId: string | undefined;
+  readonly token?: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly tokenUntil?: number;
+}
+
+/** Sends and edits; every method waits for Discord's rate limits and throws when Discord cannot be reached. */
+export interface Delivery {
+  edit(address: Address, payload: Payload): Promise<'done' | 'gone'>;
+  /** A nonce makes sure that the same thing sent twice stands there once. */
+  post(channelId: string, payload: Payload, nonce?: string): Promise<{ id: string }>;
+  /** A further answer to an interaction, for the person alone. */
+  whisper(address: Address, payload: Payload): Promise<void>;
+}
+
+/** Errors that say: this token, this message, this channel will not be there again. */
+const deadTokens = new Set<number | string>([10_015, 50_027]);
+const lostMessages = new Set<number | string>([10_003, 10_008, 50_001, 50_013]);
+
+/** Delivery by the client that is connected at the moment of each request. */
+export function createDelivery(client: () => Client<true> | undefined, clock: Clock): Delivery {
+  const dead = new Set<string>();
+  const connected = () => {
+    const found = client();
+    if (!found) throw new Error('Discord is not connected');
+    return found;
+  };
+  const isUsable = ({ token, tokenUntil = 0 }: Address) =>
+    token !== undefined && clock.now() < tokenUntil && !dead.has(token);
+  return {
+    async edit(address, payload) {
+      const { rest, application } = connected();
+      const request = toRequest(payload);
+      const { token } = address;
+      if (token !== undefined && isUsable(address)) {
+        try {
+          await rest.patch(Routes.webhookMessage(application.id, token, '@original'), {
+            ...request,
+            auth: false,
+          });
+          return 'done';
+        } catch (error) {
+          if (!(error instanceof DiscordAPIError) || !deadTokens.has(error.code)) return goneOr(error);
+          dead.add(token);
+        }
+      }
+      return editInChannel(rest, address, request);
+    },
+    async post(channelId, payload, nonce) {
+      const { body, files } = toRequest(payload);
+      const once = nonce === undefined ? {} : { nonce, enforce_nonce: true };
+      return (await connected().rest.post(Routes.channelMessages(channelId), {
+        body: { ...body, ...once, flags: noPreviews },
+        files,
+      })) as { id: string };
+    },
+    async whisper({ token = '' }, payload) {
+      const { rest, application } = connected();
+      const { body, files } = toRequest(payload);
+      const path = Routes.webhook(application.id, token);
+      await rest.post(path, { body: { ...body, flags: ephemeral }, files, auth: false });
+    },
+  };
+}
+
+async function editInChannel(
+  rest: REST,
+  { channelId, messageId }: Address,
+  request: ReturnType<typeof toRequest>,
+): Promise<'done' | 'gone'> {
+  if (messageId === undefined) return 'gone';
+  try {
+    await rest.patch(Routes.channelMessage(channelId, messageId), request);
+    return 'done';
+  } catch (error) {
+    return goneOr(error);
+  }
+}
+
+function goneOr(error: unknown): 'gone' {
+  if (error instanceof DiscordAPIError && lostMessages.has(error.code)) return 'gone';
+  throw error;
+}

@@ -1,0 +1,35 @@
+// The tables of the Discord side.
+
+import type { Migration } from '../../skills/tool.ts';
+
+/** Notices that wait for their channel, and conversations that a restart must not cut off. */
+export const discordMigrations: readonly Migration[] = [
+  {
+    name: 'discord/1-notices',
+    sql: `CREATE TABLE discord_notices (
+            id INTEGER PRIMARY KEY,
+            at TEXT NOT NULL,
+            channel TEXT NOT NULL,
+            text TEXT NOT NULL,
+            count INTEGER NOT NULL DEFAULT 1,
+            batch TEXT
+          ) STRICT;
+          CREATE INDEX discord_notices_of_channel ON discord_notices (channel, id);`,
+  },
+  {
+    name: 'discord/2-conversations',
+    sql: `CREATE TABLE discord_conversations (
+            id INTEGER PRIMARY KEY,
+            channel_id TEXT NOT NULL,
+            message_id TEXT NOT NULL,
+            token TEXT NOT NULL,
+            token_until INTEGER NOT NULL,
+            tool TEXT NOT NULL,
+            actor_json TEXT NOT NULL,
+            begun_at TEXT NOT NULL,
+            about_json TEXT NOT NULL,
+            steps_json TEXT NOT NULL DEFAULT '[]',
+            outcome TEXT
+          ) STRICT;`,
+  },
+];

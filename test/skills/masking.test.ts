@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { maskCaller, maskDeep, maskFailure } from '../../skills/masking.ts';
+import { type Confirmation, Failure, type Progress } from '../../skills/tool.ts';
+
+const mask = (text: string) => text.replaceAll('s3cret', '[masked]');
+
+it('hides what is asked and said meanwhile, and leaves out what the surface cannot do', async () => {
+  const said: unknown[] = [];
+  const caller = maskCaller(mask, {
+    confirm: async ({ question }: Confirmation) => {
+      said.push(question);
+      return true;
+    },
+    notify: (message) => said.push(message),
+    progress: (step: Progress) => said.push(step),
+    channel: '1',
+  });
+  const asked = {
+    id: '1',
+    tool: 'run',
+    input: {},
+    question: 'Run echo s3cret?',
+    expiresAt: 0,
+  } as Confirmation & object;
+  expect(await caller.confirm?.(asked)).toBe(true);
+  caller.notify?.('saw s3cret');
+  caller.progress?.({ message: 'gate 1: s3cret', fraction: 0.5 });
+  expect(said).toEqual([
+    'Run echo [masked]?',
+    'saw [masked]',
+    { message: 'gate 1: [masked]', fraction: 0.5 },
+  ]);
+  expect(caller.channel).toBe('1');
+  expect(maskCaller(mask, {})).toEqual({});
+});
+
+it('hides secrets at any depth of an output, and in a failure', () => {
+  expect(maskDeep(mask, { lines: ['a s3cret', { deep: 's3cret' }], count: 1, none: null })).toEqual({
+    lines: ['a [masked]', { deep: '[masked]' }],
+    count: 1,
+    none: null,
+  });
+  const failure = maskFailure(mask, new Failure('code', 'has s3cret', 'use s3cret'));
+  expect([failure.code, failure.message, failure.hint]).toEqual(['code', 'has [masked]', 'use [masked]']);
+});
