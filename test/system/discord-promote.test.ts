@@ -45,7 +45,7 @@ it('is refused to outsiders, confirmed by its owner, and told to its end by the 
     ].join('\n'),
   );
   const watchdog = startWatchdog(root);
-  await until('the bot is on Discord', () => watchdog.output().includes('Discord is connected'), 40_000);
+  await until('its commands are there', () => watchdog.output().includes('commands are registered'), 40_000);
   const refused = eve.command('process', 'promote', {});
   await until('she is refused', () => refused.text.includes('which Eve does not have'));
 
