@@ -122,8 +122,7 @@ describe('a full disk', () => {
     await until('with space it works', () => isSettled(root) && releaseOf(root, name).state === 'good');
   });
 
-  // Under a heavy load the last free block sometimes goes to the release and not to us; then it takes until there is space.
-  it('that a release fills in its trial does not keep it from being taken back', { retry: 3 }, async () => {
+  it('that a release fills in its trial does not keep it from being taken back', async () => {
     const disk = mountDisk('1000k');
     if (!disk) return;
     const root = makeRoot(files, { ...shellLive, trialSeconds: 1 }, disk);
