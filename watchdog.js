@@ -114,7 +114,6 @@ const mostTrialStarts = 2;
 const loopEnds = 5;
 const logLimit = 512 * 1024;
 const markBytes = 16;
-const reserveBytes = 64 * 1024;
 /** A switch never happened although it was begun: its release is not to blame. */
 const notSwitched = 'not switched: ';
 const later = 'the bot was not running when it was to take over';
@@ -882,8 +881,7 @@ function accept(w) {
       if (readMarker(deployInProgress) !== work.text)
         throw new Error('somebody replaced .deploy-ready at this very moment');
       if (!work.isRollback) {
-        // Going back needs a journal, and must not fail for want of space.
-        disk.write(reservePath(release), Buffer.alloc(reserveBytes, ' '));
+        putSpaceAside(release);
         setState(release, 'switching', null);
       }
       say(`${release.journal.version}: ${work.isRollback ? 'rolling back' : 'switching'}`);
@@ -891,7 +889,7 @@ function accept(w) {
     } catch (error) {
       if (exists(deployInProgress)) attempt(() => disk.rename(deployInProgress, deployReady));
       if (release.journal.state === 'switching') attempt(() => setState(release, 'staged', null));
-      attempt(() => disk.remove(reservePath(release), { force: true }));
+      attempt(() => releaseSpace(release));
       return decline(w, release, messageOf(error));
     }
   }
@@ -984,6 +982,7 @@ function moveBack(w) {
   }
   Object.assign(w.memory, { trial: null, ends: [], isExhausted: false });
   saveMemory(w.memory);
+  for (const name of work.list) releaseSpace({ folder: path.join(backups, name) });
   disk.remove(deployInProgress, { force: true });
   say(`${presentVersion()} is back`);
   Object.assign(w, { work: undefined, reason: null, waitMs: times.firstRestartMs });
@@ -1013,7 +1012,6 @@ function moveOneBack(w, work, release) {
     writeReverted(release, reason, 'reverted', log.split('\n').slice(-50));
   }
   setState(release, reason.startsWith(notSwitched) ? 'failed' : 'reverted', reason);
-  disk.remove(reservePath(release), { force: true });
 }
 
 /** @param {Release} release @param {Entry} entry @param {boolean} wasGood */
@@ -1059,7 +1057,7 @@ function finishGood(memory, release) {
   Object.assign(memory, { trial: null, ends: [], isExhausted: false });
   saveMemory(memory);
   disk.remove(deployReverted, { force: true });
-  disk.remove(reservePath(release), { force: true });
+  releaseSpace(release);
   disk.remove(deployInProgress, { force: true });
 }
 
@@ -1187,13 +1185,19 @@ function setState(release, state, detail) {
 }
 
 /** @param {Release} release @param {string} reason @param {'reverted' | 'inconsistent' | 'watchdog-refused'} state @param {string[]} lines */
-function writeReverted({ name, journal }, reason, state, lines) {
+function writeReverted({ name, folder, journal }, reason, state, lines) {
   const { version, hash } = journal;
+  const written = parseLoosely(attempt(() => fs.readFileSync(deployReverted, 'utf8'), true) || '');
+  if (written.release === name && written.state === state && written.reason === reason) return;
   const at = new Date().toISOString();
-  replaceFile(
-    deployReverted,
-    `${JSON.stringify({ release: name, version, reason, at, lines, state, hash }, null, 2)}\n`,
-  );
+  const text = JSON.stringify({ release: name, version, reason, at, lines, state, hash }, null, 2);
+  try {
+    replaceFile(deployReverted, `${text}\n`);
+  } catch (error) {
+    if (lines.length === 0) throw error;
+    // On a full disk the newest lines have to do.
+    writeReverted({ name, folder, journal }, reason, state, lines.slice(Math.ceil(lines.length / 2)));
+  }
 }
 
 /** @param {Watch} w @param {string} problem */
@@ -1248,9 +1252,24 @@ function syncMoves({ folder, journal }) {
   for (const parent of new Set(parents)) syncFolder(parent);
 }
 
-/** @param {Release} release */
-function reservePath({ folder }) {
-  return path.join(folder, 'reserve');
+/** What going back must be able to write, also on a disk that is full by then. @param {{folder: string}} release */
+function filesOfGoingBack({ folder }) {
+  return [memoryPath, `${memoryPath}.2`, path.join(folder, 'release.json'), deployReverted];
+}
+
+/** Each of them gets blocks of its own, which `replaceFile` never lets go while the switch lasts. @param {Release} release */
+function putSpaceAside(release) {
+  for (const file of filesOfGoingBack(release))
+    disk.write(`${file}.new`, Buffer.alloc(2 * sizeOf(file) + 8192, ' '), { flush: true });
+}
+
+/** @param {{folder: string}} release */
+function releaseSpace(release) {
+  for (const file of filesOfGoingBack(release)) {
+    disk.remove(`${file}.new`, { force: true });
+    const text = attempt(() => fs.readFileSync(file, 'utf8'), true) || '';
+    if (text.endsWith(' ')) attempt(() => replaceFile(file, `${text.trimEnd()}\n`), true);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -1883,8 +1902,8 @@ function packagesAreCurrent(lockFile) {
  */
 function takeLock(file) {
   const temporary = `${file}.${process.pid}`;
-  disk.write(temporary, JSON.stringify(identify(process.pid)));
   try {
+    writeIdentity(temporary, file);
     try {
       disk.link(temporary, file);
       return;
@@ -1901,11 +1920,39 @@ function takeLock(file) {
     }
   } finally {
     disk.remove(temporary, { force: true });
-    for (const name of fs.readdirSync(root)) {
-      const [, pid] = /^\.watchdog\.lock\.(?:next\.)?(\d+)$/.exec(name) || [];
-      if (pid && startOf(Number(pid)) === undefined) disk.remove(path.join(root, name), { force: true });
-    }
+    for (const left of unfinishedLocks()) disk.remove(left, { force: true });
   }
+}
+
+/** Of watchdogs that died while they took one. */
+function unfinishedLocks() {
+  return fs.readdirSync(root).flatMap((name) => {
+    const [, pid] = /^\.watchdog\.lock\.(?:next\.)?(\d+)$/.exec(name) || [];
+    return pid && startOf(Number(pid)) === undefined ? [path.join(root, name)] : [];
+  });
+}
+
+/** On a full disk the blocks of a dead holder's lock have to do. @param {string} temporary @param {string} file */
+function writeIdentity(temporary, file) {
+  const text = JSON.stringify(identify(process.pid));
+  try {
+    return disk.write(temporary, text);
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOSPC') throw error;
+  }
+  const dead = [file, ...unfinishedLocks()].find(exists);
+  if (!dead)
+    throw new Refusal(`The disk of ${root} is full.\n-> Make room, a few KB are enough, and start again.`);
+  refuseLivingHolder(dead);
+  disk.rename(dead, temporary);
+  try {
+    refuseLivingHolder(temporary);
+  } catch (error) {
+    // Somebody else was faster, and what was taken is the lock of a living one.
+    attempt(() => disk.link(temporary, file), true);
+    throw error;
+  }
+  writeInPlace(temporary, Buffer.from(text.padEnd(sizeOf(temporary))));
 }
 
 /** @param {string} file */
@@ -2038,28 +2085,48 @@ function countStep(name) {
   if (left === 0) process.kill(process.pid, 'SIGKILL');
 }
 
-/** Afterwards the old content or this one is on the disk, whatever happens. @param {string} file @param {string} content */
+/**
+ * Afterwards the old content or this one is on the disk, whatever happens. While a switch lasts, what was put aside is
+ * written in place, filled up with blanks, and the old file's blocks are what is put aside from then on: nothing is
+ * freed that somebody else could take. @param {string} file @param {string} content
+ */
 function replaceFile(file, content) {
-  /** @type {string | undefined} */
-  let reserve;
-  try {
-    disk.write(`${file}.new`, content, { flush: true });
-  } catch (error) {
-    reserve = /** @type {NodeJS.ErrnoException} */ (error).code === 'ENOSPC' ? findReserve() : undefined;
-    attempt(() => disk.remove(reserve || `${file}.new`, { force: true }), true);
-    if (!reserve) throw error;
-    disk.write(`${file}.new`, content, { flush: true });
-  }
-  disk.rename(`${file}.new`, file);
+  const [fresh, old] = [`${file}.new`, `${file}.old`];
+  if (exists(old)) keepAside(old, fresh);
+  const room = exists(deployInProgress) ? sizeOf(fresh) : 0;
+  const text = Buffer.from(content);
+  if (room >= text.length) {
+    writeInPlace(fresh, Buffer.concat([text, Buffer.alloc(room - text.length, ' ')]));
+    attempt(() => disk.link(file, old), true);
+  } else
+    try {
+      disk.write(fresh, text, { flush: true });
+    } catch (error) {
+      attempt(() => disk.remove(fresh, { force: true }), true);
+      throw error;
+    }
+  disk.rename(fresh, file);
+  if (exists(old)) keepAside(old, fresh);
   syncFolder(path.dirname(file));
-  // As much of it as there is room for, before somebody else takes it.
-  if (reserve) attempt(() => disk.write(reserve, Buffer.alloc(reserveBytes, ' ')), true);
+  const missing = exists(fresh) ? room - sizeOf(fresh) : 0;
+  if (missing > 0) attempt(() => disk.append(fresh, ' '.repeat(missing), { flush: true }), true);
 }
 
-/** What a switch has put aside for taking its release back on a full disk. */
-function findReserve() {
-  const names = attempt(() => fs.readdirSync(backups), true) || [];
-  return names.map((name) => path.join(backups, name, 'reserve')).find(exists);
+/** The old file is put aside; but where a kill came between, it may still be the file itself. @param {string} old @param {string} fresh */
+function keepAside(old, fresh) {
+  if (exists(fresh) || fs.lstatSync(old).nlink > 1) disk.remove(old);
+  else disk.rename(old, fresh);
+}
+
+/** @param {string} file @param {Buffer} content */
+function writeInPlace(file, content) {
+  const fd = fs.openSync(file, 'r+');
+  try {
+    disk.writeAt(fd, content, 0, content.length, 0);
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 /** @param {string} folder */

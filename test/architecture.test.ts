@@ -130,7 +130,7 @@ const table: ImportTable = {
 const entries = ['src/index.ts', 'src/cli/understudy.js', 'src/cli/index.ts', `${manager}/index.ts`];
 
 const longFiles = {
-  'watchdog.js': { limit: 2200, reason: 'one file by contract: it must run when everything else is broken' },
+  'watchdog.js': { limit: 2250, reason: 'one file by contract: it must run when everything else is broken' },
 };
 
 const sources = readSources(root, ['src', 'skills', 'watchdog.js']);

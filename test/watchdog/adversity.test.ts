@@ -1,10 +1,9 @@
 // What the world does to a watchdog: torn files, a full disk, a disk that cannot be written, a broken configuration.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { makeFolder } from '../support/folder.ts';
 import { until } from '../support/instance.ts';
 import {
   announce,
@@ -12,6 +11,7 @@ import {
   liveLog,
   livePids,
   makeRoot,
+  mountDisk,
   ownFiles,
   promote,
   releaseOf,
@@ -27,17 +27,6 @@ import {
 const files = { ...ownFiles, 'live.sh': shellBot('v1.0') };
 const running = (root: string, version: string) =>
   liveLog(root).trimEnd().endsWith(`version ${version} runs`);
-
-/** A small file system of its own; undefined, and said loudly, where that is not allowed. */
-function mountDisk(size: string): string | undefined {
-  const disk = makeFolder();
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk]).status !== 0) {
-    process.stderr.write('SKIPPED: tests of full and read-only disks need the right to mount a tmpfs\n');
-    return undefined;
-  }
-  onTestFinished(() => void spawnSync('umount', ['-l', disk]));
-  return disk;
-}
 
 const remount = (disk: string, how: 'ro' | 'rw') =>
   expect(spawnSync('mount', ['-o', `remount,${how}`, disk]).status).toBe(0);
@@ -120,6 +109,30 @@ describe('a full disk', () => {
     rmSync(join(disk, 'fill'));
     announceAgain(root, name);
     await until('with space it works', () => isSettled(root) && releaseOf(root, name).state === 'good');
+  });
+
+  it('that somebody fills again and again does not keep a release from being taken back', async () => {
+    const disk = mountDisk('1200k');
+    if (!disk) return;
+    const root = makeRoot(files, shellLive, disk);
+    const before = treeOf(root);
+    const watchdog = startWatchdog(root);
+    await until('live runs', () => running(root, 'v1.0'));
+    const live = { ...shellLive, ready: { pattern: 'never' }, readySeconds: 2 };
+    const name = promote(root, { version: 'v1.1', files: { 'live.sh': shellBot('v1.1') }, live });
+    await until('it is on trial', () => running(root, 'v1.1'));
+    // Whatever the watchdog would free for a moment is gone in the next one.
+    const thief = spawn('sh', [
+      '-c',
+      `while [ -d ${root} ]; do cat /dev/zero >> ${disk}/fill; done 2>/dev/null`,
+    ]);
+    onTestFinished(() => void thief.kill('SIGKILL'));
+    await until('the disk is full', () => statfsSync(disk).bavail === 0);
+    await until('it is taken back', () => watchdog.output().includes('v1.0 is back'));
+    expect(releaseOf(root, name).state).toBe('reverted');
+    expect(revertedOf(root)).toMatchObject({ version: 'v1.1', state: 'reverted' });
+    expect(treeOf(root)).toEqual(before);
+    await until('v1.0 is started', () => livePids(root).length === 1);
   });
 
   it('that a release fills in its trial does not keep it from being taken back', async () => {

@@ -13,6 +13,7 @@ import {
   isSettled,
   livePids,
   makeRoot,
+  mountDisk,
   ownFiles,
   promote,
   releaseOf,
@@ -46,6 +47,8 @@ const change = {
 
 interface Scenario {
   readonly name: string;
+  /** Each run has a file system of its own, of this size. */
+  readonly disk?: string;
   /** Index of the first step that no scenario before has had in the same way. */
   readonly from?: (steps: readonly string[]) => number;
   /** Puts the root in order for the first watchdog; the trees that are allowed afterwards, by name. */
@@ -82,6 +85,18 @@ const scenarios: Scenario[] = [
     prepare: async (root) => {
       const trees = { old: treeOf(root) };
       const files = { ...change.files, 'live.sh': 'exit 1\n' };
+      return { release: promote(root, { version: 'v1.1', ...change, files }), trees, outcome: 'reverted' };
+    },
+  },
+  {
+    name: 'a release that fills the disk and ends',
+    disk: '1200k',
+    from: (steps) => steps.indexOf('spawn', steps.indexOf('spawn') + 1),
+    prepare: async (root) => {
+      const trees = { old: treeOf(root) };
+      // It takes whatever somebody frees while it runs; and no more than that, should it be somewhere else.
+      const fill = 'dd if=/dev/zero bs=4096 count=400 >> ../fill 2>/dev/null\n';
+      const files = { ...change.files, 'live.sh': `${fill}${fill}${fill}exit 1\n` };
       return { release: promote(root, { version: 'v1.1', ...change, files }), trees, outcome: 'reverted' };
     },
   },
@@ -137,7 +152,8 @@ function expectedTree(root: string, release: string, before: Record<string, stri
 /** One run: killed before the given step, then started again. True when the kill came. */
 async function killAt(scenario: Scenario, model: Model, step: number): Promise<boolean> {
   const { release, trees, outcome } = model.allowed;
-  const root = makeRoot({});
+  const home = scenario.disk ? mountDisk(scenario.disk) : undefined;
+  const root = makeRoot({}, undefined, home);
   rmSync(root, { recursive: true });
   cpSync(model.root, root, { recursive: true, preserveTimestamps: true });
   const at = `${scenario.name}, killed before step ${step} (${model.steps[step - 1]})`;
@@ -154,6 +170,7 @@ async function killAt(scenario: Scenario, model: Model, step: number): Promise<b
     const match = Object.entries(trees).find(([, allowed]) => isDeepStrictEqual(allowed, tree));
     expect(match?.[0] ?? difference(tree, trees)).toBe(outcome === 'good' ? 'new' : 'old');
     expect(livePids(root)).toHaveLength(1);
+    if (home) rmSync(join(home, 'fill'), { force: true });
     const files = { 'live.sh': shellBot('v1.9'), 'again.txt': 'again' };
     const next = promote(root, { version: 'v1.9', files });
     await until('the second is good', () => releaseOf(root, next).state === 'good' && isSettled(root));
@@ -193,7 +210,7 @@ async function makeModel(scenario: Scenario): Promise<Model> {
   const allowed = await scenario.prepare(root);
   const folder = mkdtempSync(join(tmpdir(), 'understudy-steps-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const copy = join(folder, 'root');
+  const copy = join((scenario.disk && mountDisk(scenario.disk)) || folder, 'root');
   cpSync(root, copy, { recursive: true });
   const list = join(folder, 'steps');
   const watchdog = startWatchdog(copy, { ...environment, UNDERSTUDY_TEST_STEPS: list });
@@ -211,6 +228,7 @@ async function makeModel(scenario: Scenario): Promise<Model> {
 
 for (const scenario of scenarios) {
   it(`${scenario.name}: killed before each of its steps`, { timeout: 120_000 }, async () => {
+    if (scenario.disk && !mountDisk(scenario.disk)) return;
     const model = await makeModel(scenario);
     const { steps } = model;
     if (process.env.UNDERSTUDY_TEST_SHOW)

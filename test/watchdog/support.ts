@@ -1,7 +1,7 @@
 // Roots, releases and watchdogs for the tests of watchdog.js. A release is written by hand as docs/protocol.md says, so
 // that these tests hold the file to its contract and not to whoever stages releases.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -21,6 +21,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { startOf } from '../../skills/process-manager/base/index.ts';
+import { makeFolder } from '../support/folder.ts';
 import { cleanEnvironment, codeRoot } from '../support/instance.ts';
 
 export type Files = Readonly<Record<string, string>>;
@@ -53,6 +54,17 @@ export const shellLive: LiveSettings = {
   readySeconds: 5,
   trialSeconds: 0.1,
 };
+
+/** A small file system of its own; undefined, and said loudly, where that is not allowed. */
+export function mountDisk(size: string): string | undefined {
+  const disk = makeFolder();
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk]).status !== 0) {
+    process.stderr.write('SKIPPED: tests of full and read-only disks need the right to mount a tmpfs\n');
+    return undefined;
+  }
+  onTestFinished(() => void spawnSync('umount', ['-l', disk]));
+  return disk;
+}
 
 /** A root with the real watchdog.js; removed with the test. */
 export function makeRoot(files: Files, live: LiveSettings = shellLive, parent = tmpdir()): string {
