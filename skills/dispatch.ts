@@ -70,7 +70,7 @@ interface Admitted {
 
 /** Makes the dispatcher of one instance. Only the wiring (src/instance.ts) calls this. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  return {
+  const dispatcher: Dispatcher = {
     async call(actor, name, input, asker = {}) {
       const entry = options.find(name);
       if (!entry) {
@@ -88,7 +88,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       try {
         const admitted = await admit(options, actor, entry, parsed, caller);
         row.beforeAct();
-        const output = await run(options, actor, entry, admitted, caller);
+        const again = (other: string, data: unknown) => dispatcher.call(actor, other, data, asker);
+        const output = await run(options, actor, entry, admitted, caller, again);
         const isRoutine = caller.isRepeated === true && entry.tool.permission === 'read';
         if (!isRoutine) row.close(entry.tool.isFailure(output) ? 'failed' : 'ok', '');
         return leaves ? (maskDeep(options.mask, output) as typeof output) : output;
@@ -99,6 +100,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }
     },
   };
+  return dispatcher;
 }
 
 const refusals = new Set([
@@ -167,6 +169,7 @@ async function run(
   entry: CatalogueEntry,
   { input, decision }: Admitted,
   caller: Caller,
+  call: ToolContext<unknown>['call'],
 ): Promise<Record<string, unknown>> {
   const { tool } = entry;
   const handler = handlers.get(tool);
@@ -179,6 +182,9 @@ async function run(
     clock: options.clock,
     signal: caller.signal ?? new AbortController().signal,
     ...(caller.channel === undefined ? {} : { channel: caller.channel }),
+    ...(caller.branch === undefined ? {} : { branch: caller.branch }),
+    ...(caller.handOver === undefined ? {} : { handOver: caller.handOver }),
+    call,
     confirm: (question) => ask(options, caller, { actor, tool, input, question }),
     notify: (message) => caller.notify?.(message),
     progress: (step) => caller.progress?.(step),

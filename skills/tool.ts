@@ -56,6 +56,13 @@ export interface Progress {
   readonly fraction?: number;
 }
 
+/** The branch of the agent's work that a call belongs to. */
+export interface BranchReference {
+  readonly id: string;
+  /** How many hooks, one after the other, led to it; 0 for what a person began. */
+  readonly depth: number;
+}
+
 /** What a handler may use of the outside. `engine` is what the skill's `open` returned. */
 export interface ToolContext<Engine> {
   readonly actor: Actor;
@@ -68,6 +75,15 @@ export interface ToolContext<Engine> {
   readonly signal: AbortSignal;
   /** The channel that asked; what happens later is told there. */
   readonly channel?: string;
+  /** Set for what the agent does; what a process tells later is told to that branch. */
+  readonly branch?: BranchReference;
+  /**
+   * Set where the caller comes to rest when the rest of the work replaces this very process, and is woken by what
+   * happens to the subject, such as `release:v1.10-…`. The handler then says so, and returns without waiting.
+   */
+  readonly handOver?: (subject: string) => void;
+  /** Runs another tool for the same person, by the same rules. */
+  call(name: string, input: unknown): Promise<Record<string, unknown>>;
   /** Asks the person; false when they refuse, do not answer in time, or cannot be asked. */
   confirm(question: string): Promise<boolean>;
   /** Tells the person something that is not the result. */
@@ -204,6 +220,8 @@ export interface Caller {
   readonly signal?: AbortSignal;
   /** The channel that the answer is read in. */
   readonly channel?: string;
+  readonly branch?: BranchReference;
+  readonly handOver?: (subject: string) => void;
   /** True of a look that the surface takes again and again by itself: one that goes well leaves no row in the history. */
   readonly isRepeated?: boolean;
 }
@@ -211,6 +229,14 @@ export interface Caller {
 /** Runs tools. The input is whatever came from outside; the output has been held against the tool's schema. */
 export interface Dispatcher {
   call(actor: Actor, name: string, input: unknown, caller?: Caller): Promise<Record<string, unknown>>;
+}
+
+/** A small question for a cheap model. */
+export interface Thought {
+  readonly instructions: string;
+  /** What it is about. It is data: whatever it asks for is not done. */
+  readonly text: string;
+  readonly signal: AbortSignal;
 }
 
 /** What a host gives to a skill. */
@@ -233,8 +259,34 @@ export interface Host<Settings> {
   readonly history: History;
   /** Opens the instance's database on the first call. */
   database(): Database;
+  /** Asks a cheap model; left out where there is none. */
+  readonly think?: (thought: Thought) => Promise<string>;
   /** What the host knows to be wrong with the instance: configuration, tokens, skills that did not load. */
   diagnose(): Promise<Finding[]>;
+}
+
+/** Something that a skill tells the agent, or asks of it. */
+export interface AgentMessage {
+  /** Unique: a message that comes twice counts once. */
+  readonly key: string;
+  /** Data for the model, such as lines of a log. */
+  readonly text: string;
+  /** The branch that it is for, or that it comes from; undefined where no branch began it. */
+  readonly branch?: string;
+  /** How deep the branch is that this spawns. */
+  readonly depth: number;
+  /** Whose rights a spawned branch has. */
+  readonly creator: Actor;
+}
+
+/** The agent, as skills see it. Each call returns when it is kept, and never waits for the model. */
+export interface AgentSeam {
+  /** Shows the message to its branch, which goes on with it; says no when there is no such branch. */
+  inject(message: AgentMessage): boolean;
+  /** Begins a branch with the message; says no while as many as may are at work, and it has to be tried again. */
+  spawn(message: AgentMessage): boolean;
+  /** Ends the branch of the message; says no when there is no such branch. */
+  stop(message: AgentMessage): boolean;
 }
 
 /** What a bot that stays up offers to the skills that it starts. */
@@ -243,6 +295,8 @@ export interface Bot {
   notify(notice: { readonly text: string; readonly channel?: string }): void;
   /** Shows a line that something printed, to whoever looks at all of it; left out where nobody does. */
   readonly print?: (line: { source: string; color?: string | undefined; text: string }) => void;
+  /** Left out where no agent is at work. */
+  readonly agent?: AgentSeam;
   /** For requests that reach a skill by a way of its own, such as a file: they too go through the dispatcher. */
   readonly dispatcher: Dispatcher;
 }
@@ -269,6 +323,8 @@ export interface Skill<Settings = never, Engine = unknown> {
   readonly tools: readonly Tool[];
   /** Called once, before the first tool runs; cheap, since the command line waits for it. */
   open(host: Host<Settings>): Engine;
+  /** What the agent should know at each of its turns, in a few lines; empty when there is nothing to say. */
+  briefing?(engine: Engine): string | Promise<string>;
   /** What the skill does all the time, in a bot that stays up; ends when it is stopped. */
   start?(engine: Engine, bot: Bot): Running;
 }

@@ -130,6 +130,10 @@ const table: ImportTable = {
 const entries = ['src/index.ts', 'src/cli/understudy.js', 'src/cli/index.ts', `${manager}/index.ts`];
 
 const longFiles = {
+  'skills/tool.ts': {
+    limit: 380,
+    reason: 'the whole contract in one file, so that it moves to another host as one',
+  },
   'watchdog.js': { limit: 2250, reason: 'one file by contract: it must run when everything else is broken' },
 };
 

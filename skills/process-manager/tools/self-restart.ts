@@ -26,7 +26,7 @@ export const selfRestart = defineTool({
   present: ({ requestedAt }) => ({
     text: `The watchdog was asked at ${requestedAt} to restart the live bot.`,
   }),
-  handler: async ({ engine, actor, clock, channel }: ToolContext<Engine>, { reason }) => {
+  handler: async ({ engine, actor, clock, channel, handOver }: ToolContext<Engine>, { reason }) => {
     const { root } = engine;
     if (findWatchdog(root) === undefined) {
       throw new Failure(
@@ -38,6 +38,7 @@ export const selfRestart = defineTool({
     const at = new Date(clock.now()).toISOString();
     const asked = { requestedBy: actor.id, ...(channel === undefined ? {} : { channel }) };
     writeUpgradeContext(root, { action: 'restart', reason, ...asked, at });
+    handOver?.('restart');
     writeRestartSignal(root, { timestamp: at, reason, requestedBy: actor.id });
     return { requestedAt: at, reason };
   },

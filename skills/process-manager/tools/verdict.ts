@@ -20,7 +20,7 @@ const noWatchdog =
  * that is replaced, and must not wait for its own end. Only the command line surely is not.
  */
 export async function awaitVerdict(
-  { engine, actor, signal, progress, notify }: ToolContext<Engine>,
+  { engine, actor, signal, progress, notify, handOver }: ToolContext<Engine>,
   name: string,
   action: 'promote' | 'rollback',
 ): Promise<Outcome | undefined> {
@@ -28,6 +28,7 @@ export async function awaitVerdict(
     notify(noWatchdog);
     return undefined;
   }
+  handOver?.(`release:${name}`);
   if (actor.surface !== 'cli') return undefined;
   const { live = {} } = readRecord(join(backupsFolder(engine.root), name)) ?? {};
   const { readySeconds, trialSeconds } = liveSchema.parse(live);
