@@ -19,6 +19,7 @@ import {
   type Migration,
   type Running,
 } from '../skills/tool.ts';
+import { agentMigrations, describeBranches } from './agent/index.ts';
 import { type Config, defaultConfig, instanceFiles, loadConfig } from './config.ts';
 import { openDatabase } from './database.ts';
 import { diagnose } from './diagnosis.ts';
@@ -57,6 +58,7 @@ export function openInstance(options: InstanceOptions): Instance {
   const { config, problem } = readConfig(options);
   const migrations = [
     ...historyMigrations,
+    ...agentMigrations,
     ...loaded.skills.flatMap((skill) => skill.migrations),
     ...(options.migrations ?? []),
   ];
@@ -80,6 +82,7 @@ export function openInstance(options: InstanceOptions): Instance {
     clock,
     history,
     database,
+    branches: () => describeBranches(database()),
     diagnose: async () =>
       diagnose({
         config,

@@ -108,6 +108,7 @@ const table: ImportTable = {
     'src/database.ts',
     'src/diagnosis.ts',
     'src/history.ts',
+    'src/agent',
   ],
   'src/cli': [...surface, 'skills/registry.ts', 'src/instance.ts', 'src/mcp', 'src/dashboard'],
   'src/welcome.ts': ['src/instance.ts'],

@@ -1,7 +1,7 @@
 // The only door of the agent. It is light: whatever speaks to a model is handed in.
 
 import type { Database } from 'better-sqlite3';
-import type { Actor, AgentSeam } from '../../skills/tool.ts';
+import type { Actor, AgentSeam, BranchSummary } from '../../skills/tool.ts';
 import { createBranches } from './branches.ts';
 import { startCycles } from './cycles.ts';
 import { branchFor, isHeard, wordsOf } from './routing.ts';
@@ -111,10 +111,11 @@ function resume(branches: ReturnType<typeof createBranches>): void {
 }
 
 /** What `status` and people are shown of the branches. */
-export function describeBranches(database: Database) {
+export function describeBranches(database: Database): BranchSummary[] {
   const branches = createBranches(database, { now: Date.now });
   return branches.withStatus('running', 'waiting', 'idle').map((branch) => ({
     id: branch.id,
+    depth: branch.depth,
     title: branch.title,
     status: branch.status,
     waitsFor: branch.waitsFor,
