@@ -34,6 +34,8 @@ export interface Instance {
   readonly history: History;
   /** Opened on the first call. */
   database(): Database;
+  /** What the skills have to tell the agent at each of its turns. */
+  briefings(): Promise<string[]>;
   /** Starts what skills do all the time; a staging bot starts none of what it may not call. */
   startSkills(bot: Omit<Bot, 'dispatcher'>): Required<Running>;
   close(): void;
@@ -93,6 +95,8 @@ export function openInstance(options: InstanceOptions): Instance {
       }),
   });
   const catalogue = createCatalogue(loaded.skills, hostFor);
+  const allowed = () =>
+    catalogue.skills.filter(({ skill }) => skill.allowedInStaging || config.environment.role === 'live');
   const names = new Set(catalogue.entries.flatMap(({ tool }) => [tool.name, ...(tool.aliases ?? [])]));
   const dispatcher = createDispatcher({
     find: catalogue.find,
@@ -110,10 +114,11 @@ export function openInstance(options: InstanceOptions): Instance {
     dispatcher,
     history,
     database,
+    briefings: () => Promise.all(allowed().map((each) => brief(each, logger))),
     startSkills: (bot) => {
-      const started = catalogue.skills
-        .filter(({ skill }) => skill.allowedInStaging || config.environment.role === 'live')
-        .flatMap(({ skill, engine }) => skill.start?.(engine() as never, { ...bot, dispatcher }) ?? []);
+      const started = allowed().flatMap(
+        ({ skill, engine }) => skill.start?.(engine() as never, { ...bot, dispatcher }) ?? [],
+      );
       return {
         get isInCharge() {
           return started.some((running) => running.isInCharge);
@@ -128,6 +133,16 @@ export function openInstance(options: InstanceOptions): Instance {
     },
     close: () => opened?.close(),
   };
+}
+
+/** A skill that cannot say anything now must not keep the agent from its work. */
+async function brief({ skill, engine }: Catalogue['skills'][number], logger: Logger): Promise<string> {
+  try {
+    return (await skill.briefing?.(engine() as never)) ?? '';
+  } catch (error) {
+    logger.warn({ skill: skill.name, error: String(error) }, 'a skill could not brief the agent');
+    return '';
+  }
 }
 
 /** Where the skills of this code are. */
