@@ -93,7 +93,8 @@ const table: ImportTable = {
   'src/database.ts': [contract],
   'src/history.ts': [contract],
   'src/log.ts': [contract],
-  'src/agent': surface,
+  'src/agent': [...surface, 'src/agent/model'],
+  'src/agent/model': [manager, contract, 'src/config.ts'],
   'src/discord': surface,
   'src/mcp': surface,
   'src/dashboard': surface,
@@ -128,7 +129,14 @@ const table: ImportTable = {
   ],
 };
 
-const entries = ['src/index.ts', 'src/cli/understudy.js', 'src/cli/index.ts', `${manager}/index.ts`];
+const entries = [
+  'src/index.ts',
+  'src/cli/understudy.js',
+  'src/cli/index.ts',
+  `${manager}/index.ts`,
+  // Until src/agent/index.ts enters it.
+  'src/agent/model/index.ts',
+];
 
 const longFiles = {
   'skills/tool.ts': {
