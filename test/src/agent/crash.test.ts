@@ -1,13 +1,24 @@
 // A bot that is killed (-9) right before each of the agent's changes of the database, and started again: nothing is done
 // twice without the model knowing that it may have been, nothing is lost, and the conversation can still be sent.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type AgentServer, type SeenRequest, startAnthropicServer } from '../../agent-servers/index.ts';
 import { codeRoot, makeInstance, runProgram } from '../../support/instance.ts';
 
-const program = join(codeRoot, 'test/support/agent-program.ts');
+/** Bundled once: some seventy processes of it are started. Beside the packages, so that it finds them. */
+const program = join(codeRoot, 'node_modules/.cache', `agent-program-${process.pid}.mjs`);
+beforeAll(() =>
+  build({
+    entryPoints: [join(codeRoot, 'test/support/agent-program.ts')],
+    outfile: program,
+    ...{ bundle: true, packages: 'external', platform: 'node', format: 'esm', logLevel: 'error' },
+  }),
+);
+afterAll(() => rmSync(program, { force: true }));
+
 const lines = (root: string, name: string) =>
   existsSync(join(root, name))
     ? readFileSync(join(root, name), 'utf8')
@@ -27,7 +38,7 @@ function script(request: SeenRequest) {
 }
 
 async function run(root: string, server: AgentServer, ...words: string[]) {
-  return runProgram(process.execPath, ['--import', 'tsx', program, root, server.url, ...words], {
+  return runProgram(process.execPath, [program, root, server.url, ...words], {
     cwd: codeRoot,
   });
 }
