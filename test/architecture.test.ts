@@ -127,7 +127,14 @@ const table: ImportTable = {
   ],
 };
 
-const entries = ['src/index.ts', 'src/cli/understudy.js', 'src/cli/index.ts', `${manager}/index.ts`];
+const entries = [
+  'src/index.ts',
+  'src/cli/understudy.js',
+  'src/cli/index.ts',
+  `${manager}/index.ts`,
+  'skills/memory/index.ts',
+  'skills/workshop/index.ts',
+];
 
 const longFiles = {
   'skills/tool.ts': {
