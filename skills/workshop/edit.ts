@@ -13,6 +13,8 @@ export interface Edit {
   readonly all: boolean;
 }
 
+/** More are no edit, but work for a program. */
+const mostPlaces = 20_000;
 const mostLineNumbers = 10;
 /** Comparing takes time, and whoever looks for a text in a longer file has search_files. */
 const comparedLines = 5_000;
@@ -31,7 +33,7 @@ export function replaceText(bytes: Buffer, edit: Edit, path: string): { bytes: B
   const old = Buffer.from(oldText);
   const places = placesOf(bytes, old);
   if (places.length === 0) throw notFound(bytes, edit.oldText, path);
-  if (places.length > 1 && !edit.all) throw foundOften(bytes, places, path);
+  if (places.length > mostPlaces || (places.length > 1 && !edit.all)) throw foundOften(bytes, places, path);
   const fresh = Buffer.from(newText);
   const parts: Buffer[] = [];
   let behind = 0;
@@ -67,10 +69,13 @@ function foundOften(bytes: Buffer, places: readonly number[], path: string): Fai
     numbers.push(line);
   }
   const more = places.length - numbers.length;
+  const isTooOften = places.length > mostPlaces;
   return new Failure(
     'text_found_often',
-    `The old text is ${places.length} times in ${path}: at ${numbers.length === 1 ? 'line' : 'lines'} ${numbers.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`,
-    'Give more of the lines around the one that you mean, or set all to change every one.',
+    `The old text is ${isTooOften ? `more than ${mostPlaces}` : places.length} times in ${path}: at ${numbers.length === 1 ? 'line' : 'lines'} ${numbers.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`,
+    isTooOften
+      ? 'Let a program change so many: run_in_staging "sed -i …".'
+      : 'Give more of the lines around the one that you mean, or set all to change every one.',
   );
 }
 

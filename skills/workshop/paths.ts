@@ -9,6 +9,8 @@ export type Intent = 'read' | 'write';
 /** The names of our own temporary files; nobody is shown them, and the next change of their folder removes them. */
 export const temporaryName = /^\.workshop-[0-9a-f]{12}\.new$/;
 
+const mostParts = 100;
+
 /** The parts of a path below staging/; `.` and an empty path are staging/ itself. */
 export function parsePath(path: string): string[] {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -20,6 +22,9 @@ export function parsePath(path: string): string[] {
     throw outsideStaging(path, 'Name it relative to staging/, such as src/index.ts.');
   }
   const parts = written.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.length > mostParts) {
+    throw invalidPath(`The path has ${parts.length} parts, over ${mostParts}.`, 'Use fewer folders.');
+  }
   if (parts.includes('..')) {
     throw outsideStaging(path, 'Name it from staging/ downwards, without "..".');
   }

@@ -72,7 +72,8 @@ describe('a path', () => {
     ['src/a\nb.ts', 'invalid_path'],
     ['staging/src/index.ts', 'invalid_path'],
     [`${'a'.repeat(300)}.ts`, 'invalid_path'],
-    [`${'d/'.repeat(1_900)}x`, 'no_such_file'],
+    [`${'d/'.repeat(90)}x`, 'no_such_file'],
+    [`${'d/'.repeat(1_900)}x`, 'invalid_path'],
     ['.env', 'protected_path'],
     ['.ENV', 'protected_path'],
     ['.env.example', 'protected_path'],
@@ -317,7 +318,8 @@ describe('a race', () => {
     });
     await until('the folder is flipped', () => flips !== '');
     const outcomes = { done: 0, refused: 0 };
-    for (let turn = 0; turn < 4_000; turn++) {
+    const deadline = performance.now() + 4_000;
+    for (let turn = 0; turn < 4_000 && performance.now() < deadline; turn++) {
       try {
         const text = turn % 2 === 0 ? read('src/index.ts') : write('src/index.ts', `turn ${turn}\n`).diff;
         expect(text ?? '').not.toContain(secret);
