@@ -134,8 +134,8 @@ const entries = [
   'src/cli/understudy.js',
   'src/cli/index.ts',
   `${manager}/index.ts`,
-  // Until src/agent/index.ts enters it.
-  'src/agent/model/index.ts',
+  'skills/memory/index.ts',
+  'skills/workshop/index.ts',
 ];
 
 const longFiles = {
