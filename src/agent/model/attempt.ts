@@ -39,7 +39,8 @@ export async function attempt(
   }, silenceMs);
   request.signal.addEventListener('abort', stop, { once: true });
   if (request.signal.aborted) stop();
-  const touch = () => watch.refresh();
+  // A timer that was cleared would be alive again.
+  const touch = () => void (ending.signal.aborted || watch.refresh());
   const wire = createWire({ settings, troubles, fetch: options.fetch, touch, now: options.now });
   const collector = createCollector(settings, request.tools, request.messages);
   try {
@@ -113,7 +114,8 @@ function troubleOf(troubles: Troubles, error: unknown): Trouble {
     // An answer whose first event is an error; some events are no JSON of an error, but then they are unreadable.
     return troubleOfEvent(troubles, parsed(error.responseBody));
   }
-  if (/JSONParse|TypeValidation/.test(error.name)) return troubles.unreadable('');
+  // Some are nested so deeply that the package cannot read them.
+  if (/JSONParse|TypeValidation|RangeError/.test(error.name)) return troubles.unreadable('');
   if (/InvalidResponseData|NoOutputGenerated|NoContentGenerated/.test(error.name)) {
     return troubles.cutOff('it ended before its end');
   }
