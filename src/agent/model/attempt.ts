@@ -73,7 +73,7 @@ export async function attempt(
   } catch (error) {
     if (request.signal.aborted) throw troubles.stopped();
     if (isSilent) throw troubles.silent(Math.round(silenceMs / 1_000));
-    throw troubleOf(troubles, error);
+    throw troubleOf(options, error);
   } finally {
     clearTimeout(watch);
     request.signal.removeEventListener('abort', stop);
@@ -105,7 +105,7 @@ function raise(error: Error): never {
 }
 
 /** What an error of the package or an error event of the server means. */
-function troubleOf(troubles: Troubles, error: unknown): Trouble {
+function troubleOf({ troubles, logger, mask }: AttemptOptions, error: unknown): Trouble {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (at instanceof Trouble) return at;
   }
@@ -119,6 +119,7 @@ function troubleOf(troubles: Troubles, error: unknown): Trouble {
   if (/InvalidResponseData|NoOutputGenerated|NoContentGenerated/.test(error.name)) {
     return troubles.cutOff('it ended before its end');
   }
+  logger.error({ error: mask(error.stack ?? '') }, 'a model failed in a way that nobody foresaw');
   return troubles.failed(`${error.name}: ${error.message}`);
 }
 
