@@ -75,7 +75,7 @@ export interface StepRequest {
   readonly signal: AbortSignal;
   /** Text as it comes. What it throws is logged and changes nothing. */
   onText(delta: string): void;
-  /** Said before each new attempt: whatever onText has brought in this step is void. */
+  /** Said before the wait for each new attempt: whatever onText has brought in this step is void. */
   onRetry(reason: string): void;
 }
 
