@@ -6,11 +6,12 @@ import type { Database } from 'better-sqlite3';
 import { type Clock, Failure, type History, type Logger } from '../../tool.ts';
 import { compilePattern } from '../output/index.ts';
 import { isFinished, type Processes, type ProcessRow, requireRunning } from '../processes/index.ts';
-import { act, describeTrigger, tellHeldBack } from './act.ts';
+import { act, tellHeldBack } from './act.ts';
 import type { Fire, Hook } from './hook.ts';
 import { createOutbox, deepestBranch, type Outbox } from './outbox.ts';
 import { createHookStore, type HookStore, type NewHook } from './store.ts';
 import { createWatch, type Found } from './watch.ts';
+import { describeTrigger } from './words.ts';
 
 const mostHooksPerProcess = 2_000;
 /** Fires of one round, and how many of them are carried out side by side. */
@@ -136,10 +137,11 @@ function add(store: HookStore, processes: Processes, hook: NewHook): Hook {
   const row = processes.registry.find(hook.processId);
   if (row) requireTriggerable(processes.settle(row), hook);
   if (hook.trigger.type === 'on_output_match') compilePattern(hook.trigger.pattern);
-  if (row && hook.action === 'spawn_branch' && row.hookDepth >= deepestBranch) {
+  const depth = Math.max(row?.hookDepth ?? 0, hook.depth ?? 0);
+  if (row && hook.action === 'spawn_branch' && depth >= deepestBranch) {
     throw new Failure(
       'hooks_too_deep',
-      `'${row.name}' was itself started ${row.hookDepth} hooks deep, and ${deepestBranch} is the deepest.`,
+      `A branch that this hook spawns would be ${depth + 1} hooks deep, and ${deepestBranch} is the deepest.`,
       'Let the hook notify a channel instead.',
     );
   }
