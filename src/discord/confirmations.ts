@@ -12,10 +12,19 @@ export const confirmPrefix = 'confirm';
 
 type Ending = 'answered' | 'expired';
 
+/** Tells whoever clicked that the answer counts, and takes the buttons away; it counts only where that succeeds. */
+type Acknowledge = (click: ButtonInteraction, yes: boolean) => Promise<void>;
+
+interface Question {
+  readonly confirmation: Confirmation;
+  resolve(yes: boolean): void;
+  readonly acknowledge: Acknowledge;
+}
+
 /** The open questions of this process. */
 export interface Confirmations {
   /** Shows the question, and resolves with what the person says to it. */
-  ask(confirmation: Confirmation, show: (buttons: Row) => void): Promise<boolean>;
+  ask(confirmation: Confirmation, show: (buttons: Row) => void, acknowledge?: Acknowledge): Promise<boolean>;
   /** A click on one of its buttons. */
   answer(click: ButtonInteraction): Promise<void>;
   /** A call has ended: its questions are open no more. */
@@ -24,7 +33,7 @@ export interface Confirmations {
 
 /** Without any question yet. */
 export function createConfirmations(clock: Clock, logger: Logger): Confirmations {
-  const open = new Map<string, { confirmation: Confirmation; resolve: (yes: boolean) => void }>();
+  const open = new Map<string, Question>();
   const endings = new Map<string, Ending>();
   const settle = (id: string, ending: Ending) => {
     open.delete(id);
@@ -33,9 +42,9 @@ export function createConfirmations(clock: Clock, logger: Logger): Confirmations
     if (endings.size > keptAnswers && oldest !== undefined) endings.delete(oldest);
   };
   return {
-    ask: (confirmation, show) =>
+    ask: (confirmation, show, acknowledge = acknowledgeInShort) =>
       new Promise((resolve) => {
-        open.set(confirmation.id, { confirmation, resolve });
+        open.set(confirmation.id, { confirmation, resolve, acknowledge });
         show(buttons(confirmation.id));
       }),
     forget(ids) {
@@ -62,7 +71,7 @@ export function createConfirmations(clock: Clock, logger: Logger): Confirmations
       // From here on every other click comes too late, whatever becomes of this one.
       settle(id, 'answered');
       try {
-        await click.update({ content: word === 'yes' ? 'Confirmed …' : 'Cancelled.', components: [] });
+        await found.acknowledge(click, word === 'yes');
         resolve(word === 'yes');
       } catch (error) {
         // Who was told that the click failed must not find it carried out.
@@ -85,6 +94,10 @@ export async function whisper(
   content: string,
 ): Promise<void> {
   await click.reply({ content, flags: MessageFlags.Ephemeral, allowedMentions: { parse: [] } });
+}
+
+async function acknowledgeInShort(click: ButtonInteraction, yes: boolean): Promise<void> {
+  await click.update({ content: yes ? 'Confirmed …' : 'Cancelled.', components: [] });
 }
 
 function buttons(id: string): Row {

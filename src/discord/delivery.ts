@@ -19,7 +19,9 @@ export interface Address {
 export interface Delivery {
   edit(address: Address, payload: Payload): Promise<'done' | 'gone'>;
   /** A nonce makes sure that the same thing sent twice stands there once. */
-  post(channelId: string, payload: Payload, nonce?: string): Promise<{ id: string }>;
+  post(channelId: string, payload: Payload, nonce?: string, replyTo?: string): Promise<{ id: string }>;
+  /** Takes a message of ours away. */
+  remove(address: Address): Promise<void>;
   /** A further answer to an interaction, for the person alone. */
   whisper(address: Address, payload: Payload): Promise<void>;
 }
@@ -57,9 +59,12 @@ export function createDelivery(client: () => Client<true> | undefined, clock: Cl
       }
       return editInChannel(rest, address, request);
     },
-    async post(channelId, payload, nonce) {
+    async remove({ channelId, messageId = '' }) {
+      await connected().rest.delete(Routes.channelMessage(channelId, messageId));
+    },
+    async post(channelId, payload, nonce, replyTo) {
       const { body, files } = toRequest(payload);
-      const once = nonce === undefined ? {} : { nonce, enforce_nonce: true };
+      const once = { ...(nonce === undefined ? {} : { nonce, enforce_nonce: true }), ...asReply(replyTo) };
       return (await connected().rest.post(Routes.channelMessages(channelId), {
         body: { ...body, ...once, flags: noPreviews },
         files,
@@ -71,6 +76,15 @@ export function createDelivery(client: () => Client<true> | undefined, clock: Cl
       const path = Routes.webhook(application.id, token);
       await rest.post(path, { body: { ...body, flags: ephemeral }, files, auth: false });
     },
+  };
+}
+
+/** Whoever is answered is not called; and who has taken the question back is answered all the same. */
+function asReply(messageId: string | undefined): Record<string, unknown> {
+  if (messageId === undefined) return {};
+  return {
+    message_reference: { message_id: messageId, fail_if_not_exists: false },
+    allowed_mentions: { parse: [], replied_user: false },
   };
 }
 

@@ -5,6 +5,7 @@ import { DiscordAPIError } from 'discord.js';
 import type { Clock, Logger } from '../../skills/tool.ts';
 import type { Delivery } from './delivery.ts';
 import type { Batch, Notice, NoticeStore } from './notices.ts';
+import type { Payload } from './render/payload.ts';
 import { longestContent } from './render/text.ts';
 import type { Writer } from './render/writer.ts';
 import type { Timing } from './surroundings.ts';
@@ -50,7 +51,11 @@ export function createNoticeSender(options: SenderOptions): NoticeSender {
     try {
       batch = store.next(channel, (notices) => write(options, notices).length <= longestContent);
       if (batch) {
-        await delivery.post(channel, { content: write(options, batch.notices) }, batch.nonce);
+        await delivery.post(
+          channel,
+          { content: write(options, batch.notices), ...filesOf(batch) },
+          batch.nonce,
+        );
         if (stopped) return;
         store.finish(batch);
         worker.failures = 0;
@@ -107,6 +112,12 @@ export function createNoticeSender(options: SenderOptions): NoticeSender {
       for (const { timer } of workers.values()) clearTimeout(timer);
     },
   };
+}
+
+/** What is longer than a notice comes with it. */
+function filesOf({ notices }: Batch): Pick<Payload, 'files'> {
+  const files = notices.flatMap(({ file }) => (file ? [{ name: file.name, data: file.text }] : []));
+  return files.length === 0 ? {} : { files };
 }
 
 /** Notices as the text of one message. */
