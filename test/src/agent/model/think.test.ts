@@ -41,7 +41,7 @@ describe.each(providers)('a thought with %s', (provider) => {
 
   it('is over after its time, and ends the request', async () => {
     const server = await startProvider(provider, [{ hangMs: 60_000 }]);
-    const { think } = makeModels(provider, server.url, { times: { thinkMs: 200 } });
+    const { think } = makeModels(provider, server.url, { times: { thinkMs: 2_000 } });
     await expect(think({ instructions: 'a', text: 'b', signal })).rejects.toMatchObject({
       code: 'model_timeout',
     });

@@ -124,7 +124,7 @@ describe.each(providers)('with %s', (provider) => {
     ['in the middle of an answer', { text: 'Well' }],
   ])('asks again when a server hangs %s, and ends the request that hung', async (_, part) => {
     const server = await startProvider(provider, [{ ...part, hangMs: 60_000 }, fine]);
-    const { main } = makeModels(provider, server.url, { times: { silenceMs: 300 } });
+    const { main } = makeModels(provider, server.url, { times: { silenceMs: 800 } });
     const { result, retries } = await ask(main);
     expect(result.parts).toEqual(fineParts);
     expect(retries[0]).toContain('sent nothing for');
@@ -133,8 +133,8 @@ describe.each(providers)('with %s', (provider) => {
 
   it('waits for a server that is slow but not silent', async () => {
     const text = 'x'.repeat(240);
-    const server = await startProvider(provider, [{ text, chunkMs: 100 }]);
-    const { main } = makeModels(provider, server.url, { times: { silenceMs: 600 } });
+    const server = await startProvider(provider, [{ text, chunkMs: 150 }]);
+    const { main } = makeModels(provider, server.url, { times: { silenceMs: 1_000 } });
     const { result, retries } = await ask(main);
     expect(result.parts).toEqual([{ type: 'text', text }]);
     expect(retries).toEqual([]);
@@ -142,7 +142,7 @@ describe.each(providers)('with %s', (provider) => {
 
   it('ends after its time, however alive the server is', async () => {
     const server = await startProvider(provider, () => ({ text: 'x'.repeat(20_000), chunkMs: 20 }));
-    const { main } = makeModels(provider, server.url, { times: { totalMs: 500 } });
+    const { main } = makeModels(provider, server.url, { times: { totalMs: 2_000 } });
     await expect(ask(main)).rejects.toMatchObject({ code: 'model_timeout' });
     await until('the request was ended', () => server.requests[0]?.wasAborted);
   });
