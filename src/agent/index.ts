@@ -12,7 +12,7 @@ import { runTurn } from './turn.ts';
 import { createWork } from './work.ts';
 
 export { agentMigrations } from './migrations.ts';
-export { createModels } from './model/index.ts';
+export { createModels, type Models } from './model/index.ts';
 export type { AgentOptions, Chat, GrowingMessage, IncomingMessage, OfferedTool } from './surroundings.ts';
 
 /** The agent at work. */
