@@ -2,7 +2,6 @@
 
 import { spawnSync } from 'node:child_process';
 import {
-  appendFileSync,
   chmodSync,
   existsSync,
   mkdirSync,
@@ -399,16 +398,21 @@ describe('who may', () => {
   });
 });
 
-const canMount =
-  process.getuid?.() === 0 &&
-  process.platform === 'linux' &&
-  spawnSync('unshare', ['-m', 'true']).status === 0;
+const canMount = process.getuid?.() === 0 && process.platform === 'linux' && mountWorks();
 if (!canMount) process.stderr.write('SKIPPED: full disks need root and mount\n');
+
+function mountWorks(): boolean {
+  const folder = spawnSync('mktemp', ['-d'], { encoding: 'utf8' }).stdout.trim();
+  const worked = spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', folder]).status === 0;
+  if (worked) spawnSync('umount', [folder]);
+  spawnSync('rmdir', [folder]);
+  return worked;
+}
 
 describe.runIf(canMount)('a full disk', () => {
   it('leaves what was remembered as it was', async () => {
-    const { remember, put, text, at, root } = open();
-    // Only the notes and the facts are on the small disk; the database is elsewhere.
+    const { remember, put, text, at } = open();
+    // Only the notes are on the small disk; the database is elsewhere.
     await remember('before', 'note');
     const notes = at('notes');
     expect((await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', notes])).exitCode).toBe(0);
@@ -425,7 +429,6 @@ describe.runIf(canMount)('a full disk', () => {
     expect(failure).toMatchObject({ code: 'disk_full' });
     const kept = text('notes/2025-05-06.md');
     expect(kept).toMatch(/^- 07:08 kept\n(- 07:08 y{3900}\n)*$/);
-    appendFileSync(join(root, 'config.json'), '\n');
   });
 });
 

@@ -211,7 +211,7 @@ describe.each(ways)('a second name of a file, %s,', (_, descriptors) => {
   });
 
   it('of a file of secrets is as secret, in staging and in live', () => {
-    const { root, read, write } = bare(descriptors);
+    const { root, read, write, remove } = bare(descriptors);
     writeFileSync(join(root, '.env'), secret);
     writeFileSync(join(root, 'staging/.env.local'), secret);
     linkSync(join(root, '.env'), join(root, 'staging/one'));
@@ -219,7 +219,9 @@ describe.each(ways)('a second name of a file, %s,', (_, descriptors) => {
     for (const path of ['one', 'two']) {
       expect(failureOf(() => read(path))).toMatchObject({ code: 'protected_path' });
       expect(failureOf(() => write(path, 'x'))).toMatchObject({ code: 'protected_path' });
+      expect(remove(path)).toMatchObject({ change: 'deleted', diff: '' });
     }
+    expect(readFileSync(join(root, '.env'), 'utf8')).toBe(secret);
   });
 });
 
