@@ -25,7 +25,7 @@ import { basename, dirname, join } from 'node:path';
 import { Failure } from '../tool.ts';
 
 /** A larger file is passed over, and that is said. */
-export const largestFile = 1_000_000;
+const largestFile = 1_000_000;
 /** The files of a folder beyond so many are passed over, the oldest notes first. */
 const mostFiles = 2_000;
 const temporaryName = /^\.memory-[0-9a-f]{12}\.new$/;

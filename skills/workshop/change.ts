@@ -2,12 +2,12 @@
 // lock, so two of them at once both count.
 
 import { lstatSync, rmdirSync, rmSync } from 'node:fs';
-import { Failure } from '../tool.ts';
+import { Failure, isFailure } from '../tool.ts';
 import { atPlace, type Place } from './confine.ts';
 import { unifiedDiff } from './diff.ts';
 import type { Workshop } from './engine.ts';
 import { explain } from './failures.ts';
-import { type Content, findSecrets, readFile, replaceFile, syncFolder } from './files.ts';
+import { type Content, findSecrets, readFile, replaceFile, type Secrets, syncFolder } from './files.ts';
 import { refuseMasked } from './masked.ts';
 import { parsePath } from './paths.ts';
 import { isBinary } from './text.ts';
@@ -56,7 +56,7 @@ export function deleteFile({ bounds, exclusively }: Workshop, path: string): Cha
       try {
         folder.verify();
         const kind = lstatSync(folder.at(name));
-        const before = kind.isFile() ? contentForDiff(place) : undefined;
+        const before = kind.isFile() ? contentForDiff(place, findSecrets(bounds)) : undefined;
         if (kind.isDirectory()) rmdirSync(folder.at(name));
         else rmSync(folder.at(name));
         syncFolder(folder);
@@ -70,11 +70,12 @@ export function deleteFile({ bounds, exclusively }: Workshop, path: string): Cha
   return { path: done.path, change: 'deleted', diff };
 }
 
-/** What is too large to be shown may be deleted nevertheless. */
-function contentForDiff(place: Place): Content | undefined {
+/** What is too large to be shown, or is another name of a secret, may be deleted nevertheless. */
+function contentForDiff(place: Place, secrets: Secrets): Content | undefined {
   try {
-    return readFile(place, mostBytes, new Map());
-  } catch {
+    return readFile(place, mostBytes, secrets);
+  } catch (error) {
+    if (!isFailure(error)) throw error;
     return undefined;
   }
 }

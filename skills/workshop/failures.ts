@@ -3,6 +3,16 @@
 import { Failure } from '../tool.ts';
 import { shorten } from './paths.ts';
 
+/** A Failure when nobody waits any more. */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new Failure(
+    'aborted',
+    'It was called off before it was done.',
+    'Ask for it again when it is wanted.',
+  );
+}
+
 type Meaning = readonly [code: string, sentence: string, hint: string];
 
 /** The system's code of an error, such as ENOENT; empty when it has none. */

@@ -86,6 +86,7 @@ export function readFile(place: Place, mostBytes: number, secrets: Secrets): Con
  */
 export function replaceFile(place: Place, before: Content | undefined, after: Buffer): void {
   const { folder, name, path } = place;
+  folder.verify();
   clearLeftovers(folder);
   const temporary = folder.at(`.workshop-${randomBytes(6).toString('hex')}.new`);
   try {

@@ -8,6 +8,12 @@ const longestPattern = 1_000;
 /** A state machine with more steps than this is linear still, but too slow for many files. */
 const largestProgram = 2_000;
 
+/**
+ * Matching takes as many steps as the pattern has, for each character, and nobody else has a turn meanwhile. So of a
+ * very long line a large pattern sees the beginning only.
+ */
+const mostSteps = 10_000_000;
+
 /** What to look for. */
 export interface Wanted {
   readonly pattern: string;
@@ -27,9 +33,12 @@ export async function createFinder({ pattern, regex, ignoreCase }: Wanted): Prom
   const { RE2JS } = await import('re2js');
   const flags = ignoreCase ? RE2JS.CASE_INSENSITIVE : 0;
   const compiled = await compile(regex ? pattern : RE2JS.quote(pattern), flags);
+  const longest = Math.ceil(mostSteps / compiled.programSize());
   return (line) => {
-    const matcher = compiled.matcher(line);
-    return matcher.find() ? matcher.start() : -1;
+    const matcher = compiled.matcher(line.slice(0, longest));
+    if (!matcher.find()) return -1;
+    // What ends where the line was cut might not end there.
+    return line.length > longest && matcher.end() === longest ? -1 : matcher.start();
   };
 }
 

@@ -4,13 +4,14 @@ import { lstatSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { isFailure } from '../tool.ts';
 import { atPlace, type Bounds, realStaging } from './confine.ts';
+import { throwIfAborted } from './failures.ts';
 import { findSecrets, readFile, type Secrets } from './files.ts';
 import type { Finder } from './patterns.ts';
 import { isBinary, linesOf, shortenLine } from './text.ts';
 import { type Item, walk } from './walk.ts';
 
 /** A line that holds what was looked for. */
-export interface Hit {
+interface Hit {
   readonly path: string;
   readonly line: number;
   readonly text: string;
@@ -62,15 +63,17 @@ export async function search(bounds: Bounds, request: Search): Promise<Found> {
     );
   }
   const stopped = await eachFile(paths, async (parts, pause) => {
-    request.signal.throwIfAborted();
-    if (performance.now() - started > mostMs) return `it took longer than ${mostMs / 1_000} s`;
     if (state.bytes > mostBytes) return `${mostBytes / 1_000_000} MB were read`;
     const bytes = read(bounds, parts, secrets, state);
     if (!bytes) return undefined;
     state.files++;
     state.bytes += bytes.length;
     for (const [index, text] of linesOf(bytes.toString('utf8')).entries()) {
-      if (index % 500 === 499) await pause();
+      if (pause.isDue()) {
+        await pause.take();
+        throwIfAborted(request.signal);
+        if (performance.now() - started > mostMs) return `it took longer than ${mostMs / 1_000} s`;
+      }
       const column = request.find(text);
       if (column < 0) continue;
       if (state.hits.length >= request.limit) return `there are more than ${request.limit} hits`;
@@ -93,19 +96,27 @@ export async function search(bounds: Bounds, request: Search): Promise<Found> {
   return { hits: state.hits, files: state.files, notes };
 }
 
-/** Runs through the files until one says why it is over; lets others have their turn in between. */
+/** Lets others have their turn. */
+interface Pause {
+  isDue(): boolean;
+  take(): Promise<void>;
+}
+
+/** Runs through the files until one says why it is over. */
 async function eachFile(
   paths: readonly (readonly string[])[],
-  act: (parts: readonly string[], pause: () => Promise<void>) => Promise<string | undefined>,
+  act: (parts: readonly string[], pause: Pause) => Promise<string | undefined>,
 ): Promise<string | undefined> {
   let turn = performance.now();
-  const pause = async () => {
-    if (performance.now() - turn < turnMs) return;
-    await setImmediate();
-    turn = performance.now();
+  const pause = {
+    isDue: () => performance.now() - turn > turnMs,
+    take: async () => {
+      await setImmediate();
+      turn = performance.now();
+    },
   };
   for (const parts of paths) {
-    await pause();
+    if (pause.isDue()) await pause.take();
     const stopped = await act(parts, pause);
     if (stopped !== undefined) return stopped;
   }

@@ -5,7 +5,7 @@ import { type Dirent, lstatSync, opendirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { Failure } from '../tool.ts';
 import { type Bounds, inFolder } from './confine.ts';
-import { codeOf, explain } from './failures.ts';
+import { codeOf, explain, throwIfAborted } from './failures.ts';
 import { isSecretName, isSkippedFolder, temporaryName } from './paths.ts';
 
 /** Something in a folder. */
@@ -34,7 +34,7 @@ export async function walk(
   const pending: { parts: readonly string[]; depth: number }[] = [{ parts: start, depth: 1 }];
   let leftOut = 0;
   for (let index = 0; index < pending.length; index++) {
-    options.signal.throwIfAborted();
+    throwIfAborted(options.signal);
     const { parts, depth } = pending[index] ?? { parts: start, depth: 1 };
     const found = readFolder(bounds, parts, index === 0);
     leftOut += found.leftOut;

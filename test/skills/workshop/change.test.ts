@@ -12,8 +12,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { changeFile } from '../../../skills/workshop/change.ts';
+import { changeFile, deleteFile } from '../../../skills/workshop/change.ts';
+import type { Workshop } from '../../../skills/workshop/engine.ts';
 import workshop from '../../../skills/workshop/index.ts';
 import { failureOf, rejectionOf } from '../../support/failure.ts';
 import { makeInstance, runProgram, understudy } from '../../support/instance.ts';
@@ -217,6 +219,24 @@ describe('two changes at once', () => {
     expect(text('list.txt').split('\n')).toEqual(
       lines.map((line, index) => `${index < 4 ? 'shell' : 'call'} ${line}`),
     );
+  });
+
+  it('wait for each other: while somebody changes a file, nobody else begins to', () => {
+    const { root, text, instance } = open();
+    instance.database();
+    const other = new Sqlite(join(root, 'memory/understudy.db'));
+    onTestFinished(() => void other.close());
+    const engine = instance.catalogue.skills[0]?.engine() as Workshop;
+    instance.database().exec('PRAGMA busy_timeout = 50');
+    const change = () => changeFile(engine, 'greeting.ts', () => Buffer.from('ours'), { mayCreate: true });
+    other.exec('BEGIN IMMEDIATE');
+    for (const act of [change, () => deleteFile(engine, 'greeting.ts')]) {
+      expect(act).toThrow(expect.objectContaining({ code: 'SQLITE_BUSY' }));
+      expect(text('greeting.ts')).toBe(greeting);
+    }
+    other.exec('ROLLBACK');
+    change();
+    expect(text('greeting.ts')).toBe('ours');
   });
 
   it.each([

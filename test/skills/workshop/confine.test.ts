@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -210,7 +211,7 @@ describe.each(ways)('a second name of a file, %s,', (_, descriptors) => {
   });
 
   it('of a file of secrets is as secret, in staging and in live', () => {
-    const { root, read, write } = bare(descriptors);
+    const { root, read, write, remove } = bare(descriptors);
     writeFileSync(join(root, '.env'), secret);
     writeFileSync(join(root, 'staging/.env.local'), secret);
     linkSync(join(root, '.env'), join(root, 'staging/one'));
@@ -218,7 +219,9 @@ describe.each(ways)('a second name of a file, %s,', (_, descriptors) => {
     for (const path of ['one', 'two']) {
       expect(failureOf(() => read(path))).toMatchObject({ code: 'protected_path' });
       expect(failureOf(() => write(path, 'x'))).toMatchObject({ code: 'protected_path' });
+      expect(remove(path)).toMatchObject({ change: 'deleted', diff: '' });
     }
+    expect(readFileSync(join(root, '.env'), 'utf8')).toBe(secret);
   });
 });
 
@@ -302,6 +305,89 @@ for (let turn = 0; turn < 2_000_000; turn++) {
     } catch {}
   }
 }`;
+
+describe.each(ways)('a link that is put there between looking and opening, %s,', (_, descriptors) => {
+  function swapping() {
+    const root = makeInstance({
+      'outside/deep/index.ts': secret,
+      'outside/index.ts': secret,
+      'staging/src/deep/index.ts': 'one\n',
+      'staging/src/index.ts': 'one\n',
+    });
+    const state = { isArmed: false };
+    const swap = () => {
+      if (!state.isArmed) return;
+      state.isArmed = false;
+      renameSync(join(root, 'staging/src'), join(root, 'staging/aside'));
+      symlinkSync('../outside', join(root, 'staging/src'));
+    };
+    const bounds: Bounds = {
+      root,
+      // It is asked for when the real path is known and the folder is not open yet.
+      get descriptors() {
+        swap();
+        return descriptors;
+      },
+    };
+    const outside = () =>
+      readdirSync(join(root, 'outside'), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'));
+    return {
+      root,
+      state,
+      swap,
+      bounds,
+      outside,
+      engine: { bounds, exclusively: <T>(act: () => T) => act() },
+    };
+  }
+
+  it.each(['src/index.ts', 'src/deep/index.ts'])('is not read through: %s', (path) => {
+    const { state, bounds } = swapping();
+    state.isArmed = true;
+    const read = () =>
+      atPlace(bounds, parsePath(path), { intent: 'read' }, (place) => readFile(place, 1_000, new Map()));
+    expect(failureOf(read).code).toMatch(/outside_staging|not_a_folder/);
+    expect(state.isArmed).toBe(false);
+  });
+
+  it.each(['src/index.ts', 'src/deep/index.ts', 'src/new.ts', 'src/deep/er/new.ts'])(
+    'is not written or deleted through: %s',
+    (path) => {
+      for (const act of ['write', 'delete'] as const) {
+        const { state, engine, outside } = swapping();
+        state.isArmed = true;
+        const change = () =>
+          act === 'write'
+            ? changeFile(engine, path, () => Buffer.from('ours'), { mayCreate: true })
+            : deleteFile(engine, path);
+        expect(failureOf(change).code).toMatch(/outside_staging|not_a_folder|no_such_file/);
+        expect(outside()).toEqual([secret, secret]);
+      }
+    },
+  );
+
+  it.each(['src/index.ts', 'src/deep/index.ts', 'src/new.ts'])(
+    'is not written through when it comes after the file was read: %s',
+    (path) => {
+      const { root, state, swap, engine, outside } = swapping();
+      const make = () => {
+        state.isArmed = true;
+        swap();
+        return Buffer.from('ours');
+      };
+      try {
+        changeFile(engine, path, make, { mayCreate: true });
+        // The folder that was opened is still in staging, under another name.
+        expect(readFileSync(join(root, 'staging/aside', path.slice(4)), 'utf8')).toBe('ours');
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'outside_staging' });
+      }
+      expect(outside()).toEqual([secret, secret]);
+    },
+  );
+});
 
 describe('a race', () => {
   it('between looking and opening is lost by whoever puts a link there', async () => {

@@ -1,4 +1,4 @@
-// The diff is right when the program `patch` makes the one text of the other with it.
+// The diff is right when `git apply` makes the one text of the other with it.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -8,15 +8,11 @@ import { describe, expect, it } from 'vitest';
 import { unifiedDiff } from '../../../skills/workshop/diff.ts';
 import { makeFolder } from '../../support/folder.ts';
 
-const hasPatch = spawnSync('patch', ['--version']).status === 0;
 const hasGit = spawnSync('git', ['--version']).status === 0;
 
 function patched(before: string, diff: string): string {
   const folder = makeFolder({ 'file.txt': before, 'change.diff': `${diff}\n` });
-  const words = hasPatch
-    ? ['patch', '-s', '-p1', '-i', 'change.diff']
-    : ['git', 'apply', '--unidiff-zero', '--whitespace=nowarn', 'change.diff'];
-  const { status, stderr, stdout } = spawnSync(words[0] ?? '', words.slice(1), {
+  const { status, stderr, stdout } = spawnSync('git', ['apply', '--whitespace=nowarn', 'change.diff'], {
     cwd: folder,
     encoding: 'utf8',
   });
@@ -25,7 +21,7 @@ function patched(before: string, diff: string): string {
 }
 
 describe('a unified diff', () => {
-  it.runIf(hasPatch || hasGit)('makes the one text of the other', () => {
+  it.runIf(hasGit)('makes the one text of the other', () => {
     const line = fc.constantFrom('a', 'b', 'c', '', 'long line', '-- x', '++ y');
     const text = fc
       .tuple(fc.array(line, { minLength: 1, maxLength: 40 }), fc.boolean())

@@ -170,6 +170,8 @@ describe('search_files', () => {
     expect(await call('search_files', { pattern: '^(a+)+$', regex: true, glob: '*.txt' })).toMatchObject({
       hits: [],
     });
+    const heavy = { pattern: '(a?b?){300}(a|b)*[b-d]$', regex: true, glob: '*.txt' };
+    expect(await call('search_files', heavy)).toMatchObject({ hits: [] });
     expect(await call('search_files', { pattern: 'x', glob: `${'*'.repeat(900)}y` })).toMatchObject({
       hits: [],
     });
@@ -191,13 +193,13 @@ describe('search_files', () => {
     expect(notes.join(' ')).toMatch(/1 larger than 2 MB.*1 that are no text/);
   });
 
-  it('stops when nobody waits any more', async () => {
-    const { call } = open();
+  it('stops when nobody waits any more, and lets others have their turn meanwhile', async () => {
+    const { call } = open({ 'staging/slow.txt': `${`${'ab'.repeat(2_000)}\n`.repeat(400)}` });
     const controller = new AbortController();
-    controller.abort();
-    await expect(
-      call('search_files', { pattern: 'x' }, person(), { signal: controller.signal }),
-    ).rejects.toThrow();
+    const slow = { pattern: '(a?b?){300}(a|b)*[cd]$', regex: true };
+    const searching = call('search_files', slow, person(), { signal: controller.signal });
+    setTimeout(() => controller.abort(), 1);
+    expect(await rejectionOf(searching)).toMatchObject({ code: 'aborted' });
   });
 });
 
