@@ -50,6 +50,8 @@ export interface InstanceOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Asks a cheap model; left out where there is none. */
+  readonly think?: Host<unknown>['think'];
   /** Of whatever else keeps tables in the instance's database. */
   readonly migrations?: readonly Migration[];
   /** Go on with defaults when config.json cannot be used: `doctor` says what is wrong with it. */
@@ -92,7 +94,7 @@ export function openInstance(options: InstanceOptions): Instance {
     history,
     database,
     branches: () => describeBranches(database()),
-    ...optional('think', models()?.think),
+    ...optional('think', options.think ?? models()?.think),
     diagnose: async () =>
       diagnose({
         config,

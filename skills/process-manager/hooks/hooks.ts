@@ -28,6 +28,8 @@ const endPauseMs = 20;
 export interface Hooks {
   readonly outbox: Outbox;
   add(hook: Omit<NewHook, 'createdAt'>): Hook;
+  /** Fails when it is too late for a hook on this process. */
+  requireTriggerable(row: ProcessRow): void;
   ofProcess(processId: string): Hook[];
   describe(hook: Hook): string;
   /** The processes whose output somebody waits for. */
@@ -96,6 +98,7 @@ export function createHooks(options: {
   return {
     outbox,
     add: (hook) => add(store, processes, { ...hook, createdAt: new Date(clock.now()).toISOString() }),
+    requireTriggerable: (row) => requireTriggerable(processes.settle(row), clock.now()),
     ofProcess: (processId) => store.ofProcess(processId),
     describe: describeTrigger,
     watched: () => store.watchedProcesses(),
@@ -135,7 +138,7 @@ export function createHooks(options: {
 
 function add(store: HookStore, processes: Processes, hook: NewHook): Hook {
   const row = processes.registry.find(hook.processId);
-  if (row) requireTriggerable(processes.settle(row), hook);
+  if (row) requireTriggerable(processes.settle(row), Date.parse(hook.createdAt));
   if (hook.trigger.type === 'on_output_match') compilePattern(hook.trigger.pattern);
   const depth = Math.max(row?.hookDepth ?? 0, hook.depth ?? 0);
   if (row && hook.action === 'spawn_branch' && depth >= deepestBranch) {
@@ -159,8 +162,8 @@ function add(store: HookStore, processes: Processes, hook: NewHook): Hook {
  * A hook may be a moment late: what just ended fires it all the same, so that a script that runs a command and then adds
  * a hook does not depend on who was faster.
  */
-function requireTriggerable(row: ProcessRow, { createdAt }: NewHook): void {
-  const endedMs = row.endedAt === null ? 0 : Date.parse(createdAt) - Date.parse(row.endedAt);
+function requireTriggerable(row: ProcessRow, at: number): void {
+  const endedMs = row.endedAt === null ? 0 : at - Date.parse(row.endedAt);
   if (endedMs > lateMs) requireRunning(row);
 }
 
