@@ -2,8 +2,9 @@
 // expires; a click that comes too late, again, or from somebody else does nothing but say so, to whoever clicked.
 
 import { type ButtonInteraction, MessageFlags, type StringSelectMenuInteraction } from 'discord.js';
-import type { Clock, Confirmation, Logger } from '../../skills/tool.ts';
+import type { Actor, Clock, Confirmation, Logger } from '../../skills/tool.ts';
 import type { Payload, Row } from './render/payload.ts';
+import { mayAnswer, whoMayAnswer } from './who-may-answer.ts';
 
 const keptAnswers = 500;
 
@@ -13,7 +14,7 @@ export const confirmPrefix = 'confirm';
 type Ending = 'answered' | 'expired';
 
 /** Tells whoever clicked that the answer counts, and takes the buttons away; it counts only where that succeeds. */
-type Acknowledge = (click: ButtonInteraction, yes: boolean) => Promise<void>;
+type Acknowledge = (click: ButtonInteraction, yes: boolean, by: Actor) => Promise<void>;
 
 interface Question {
   readonly confirmation: Confirmation;
@@ -26,7 +27,7 @@ export interface Confirmations {
   /** Shows the question, and resolves with what the person says to it. */
   ask(confirmation: Confirmation, show: (buttons: Row) => void, acknowledge?: Acknowledge): Promise<boolean>;
   /** A click on one of its buttons. */
-  answer(click: ButtonInteraction): Promise<void>;
+  answer(click: ButtonInteraction, by: Actor): Promise<void>;
   /** A call has ended: its questions are open no more. */
   forget(ids: Iterable<string>): void;
 }
@@ -55,13 +56,13 @@ export function createConfirmations(clock: Clock, logger: Logger): Confirmations
         found.resolve(false);
       }
     },
-    async answer(click) {
+    async answer(click, by) {
       const [, word, id = ''] = click.customId.split(':');
       const found = open.get(id);
       if (!found) return whisper(click, reasons[endings.get(id) ?? 'unknown']);
       const { confirmation, resolve } = found;
-      if (confirmation.actor.id !== `discord:${click.user.id}`) {
-        return whisper(click, `Only ${confirmation.actor.name} can answer this.`);
+      if (!mayAnswer(confirmation.actor, by)) {
+        return whisper(click, `Only ${whoMayAnswer(confirmation.actor)} can answer this.`);
       }
       if (clock.now() >= confirmation.expiresAt) {
         settle(id, 'expired');
@@ -71,7 +72,7 @@ export function createConfirmations(clock: Clock, logger: Logger): Confirmations
       // From here on every other click comes too late, whatever becomes of this one.
       settle(id, 'answered');
       try {
-        await found.acknowledge(click, word === 'yes');
+        await found.acknowledge(click, word === 'yes', by);
         resolve(word === 'yes');
       } catch (error) {
         // Who was told that the click failed must not find it carried out.

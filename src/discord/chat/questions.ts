@@ -53,7 +53,7 @@ export function createQuestions(surroundings: QuestionSurroundings): Questions {
     branch: string,
     signal?: AbortSignal,
   ): Promise<boolean> {
-    const { id, actor, expiresAt } = confirmation;
+    const { id, expiresAt } = confirmation;
     const leftMs = expiresAt - clock.now();
     if (leftMs <= 0 || signal?.aborted) return false;
     const question = writer.question(confirmation);
@@ -80,8 +80,8 @@ export function createQuestions(surroundings: QuestionSurroundings): Questions {
           return isThere;
         });
       },
-      async (click, yes) => {
-        const said = `${yes ? '✅ Confirmed' : '🚫 Refused'} by ${writer.sentence(actor.name)}.`;
+      async (click, yes, by) => {
+        const said = `${yes ? '✅ Confirmed' : '🚫 Refused'} by ${writer.sentence(by.name)}.`;
         await click.update({ content: `${asked}\n${said}`, components: [] });
         isAcknowledged = true;
       },
