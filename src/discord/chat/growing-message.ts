@@ -36,6 +36,8 @@ export interface GrowingSurroundings {
   mask(text: string): string;
   readonly secrets: readonly string[];
   readonly editMs: number;
+  /** Whether anybody is told of a Stop button. */
+  readonly canStop: boolean;
   readonly logger: Logger;
   /** Keeps a text that could not be shown, until Discord has it. */
   keep(channelId: string, text: string): void;
@@ -43,6 +45,8 @@ export interface GrowingSurroundings {
 
 /** A growing message, and its end where nobody finishes it. */
 export interface OwnedMessage extends GrowingMessage {
+  /** Discord is there again. */
+  resume(): void;
   /** The process ends: what has not been sent is kept. */
   abandon(): void;
 }
@@ -83,7 +87,10 @@ export function createGrowingMessage(
     if (index < texts.length - 1) return { content: texts[index] ?? waiting };
     const more = rest === '' ? '' : '\n-# … and more, which comes as a file.';
     const content = `${texts[index] ?? ''}${more}${below()}`.trim();
-    return { content: content === '' ? waiting : content, components: stopRow(branch) };
+    return {
+      content: content === '' ? waiting : content,
+      components: surroundings.canStop ? stopRow(branch) : [],
+    };
   };
   const bring = async (page: Page, payload: Payload) => {
     page.shown = undefined;
@@ -177,6 +184,7 @@ export function createGrowingMessage(
       ending ??= end(wordsOf(mask(visible(bounded(whole, secrets))), whenEmpty)).finally(onEnd);
       return ending;
     },
+    resume: grow,
     abandon() {
       abandoned = true;
       for (const { live } of pages) live.abandon();

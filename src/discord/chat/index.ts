@@ -54,7 +54,7 @@ export interface ChatService extends Chat {
 
 /** A chat without any answer yet. */
 export function createChat(surroundings: ChatSurroundings): ChatService {
-  const { database, delivery, store, editMs, logger, clock, onStop } = surroundings;
+  const { database, delivery, store, logger, clock, onStop } = surroundings;
   const wills = createWills(database, delivery, logger);
   const questions = createQuestions({ ...surroundings, wills });
   const growing = new Map<OwnedMessage, Growing>();
@@ -68,8 +68,11 @@ export function createChat(surroundings: ChatSurroundings): ChatService {
   return {
     open(channelId, options) {
       const { branch, replyTo } = options;
-      const message = createGrowingMessage({ ...surroundings, wills, editMs, keep }, channelId, options, () =>
-        growing.delete(message),
+      const message = createGrowingMessage(
+        { ...surroundings, wills, keep, canStop: onStop !== undefined },
+        channelId,
+        options,
+        () => growing.delete(message),
       );
       growing.set(message, { channelId, branch, askedBy: authors.get(replyTo ?? '') });
       return {
@@ -101,7 +104,10 @@ export function createChat(surroundings: ChatSurroundings): ChatService {
       if (authors.size >= mostAuthors && oldest !== undefined) authors.delete(oldest);
       authors.set(messageId, actorId);
     },
-    takeUp: wills.carryOut,
+    takeUp() {
+      wills.carryOut();
+      for (const message of growing.keys()) message.resume();
+    },
     async close() {
       questions.close();
       for (const message of [...growing.keys()]) message.abandon();
