@@ -37,8 +37,9 @@ export interface Timing {
   readonly panelLifeMs: number;
   /** Between two messages with notices in one channel. */
   readonly noticeMs: number;
-  /** Until a failed message with notices is tried again; doubles. */
+  /** Until a failed message with notices is tried again; doubles up to `noticeMostMs`. */
   readonly noticeRetryMs: number;
+  readonly noticeMostMs: number;
   /** Discord's tokens of interactions live 15 minutes; ours are used for a little less. */
   readonly tokenMs: number;
   readonly followMs: number;
@@ -58,6 +59,7 @@ export const usualTiming: Timing = {
   panelLifeMs: 600_000,
   noticeMs: 2_000,
   noticeRetryMs: 5_000,
+  noticeMostMs: 300_000,
   tokenMs: 14 * 60_000,
   followMs: 2_000,
   followForMs: 30 * 60_000,

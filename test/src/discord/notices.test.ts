@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { latest } from '../../discord/world.ts';
 import { botConfig } from '../../support/bots.ts';
@@ -15,13 +17,16 @@ describe('a notice', () => {
   it('of a bot that fails reaches the configured channel, with a real supervisor behind it', async () => {
     const discord = await makeDiscord();
     const ada = discord.person('Ada');
-    const bots = { Crasher: { sh: 'echo "no database @everyone"; exit 3', autostart: false } };
+    // Of a crash that the command still waits for, its answer tells: this one comes after the answer.
+    const sh = 'echo "no database @everyone"; until [ -e crash ]; do sleep 0.05; done; exit 3';
+    const bots = { Crasher: { sh, autostart: false } };
     const config = {
       ...(JSON.parse(botConfig(bots, { max_restart_attempts: 0, restart_delay: 0 })) as object),
       discord: { noticesChannel: discord.home.id },
     };
-    await startBot(discord, ada, { config, timing: { ...timing, editMs: 200 } });
-    await answerTo(ada.command('process', 'start', { bot: 'Crasher' }));
+    const bot = await startBot(discord, ada, { config, timing: { ...timing, editMs: 200 } });
+    expect(await answerTo(ada.command('process', 'start', { bot: 'Crasher' }))).toContain('running');
+    writeFileSync(join(bot.root, 'crash'), '');
     const text = await until('the notice is there', () =>
       textsIn(discord).find((each) => each.includes('🔔') && each.includes('Crasher')),
     );
@@ -54,6 +59,20 @@ describe('a notice', () => {
     );
     expect(text).toContain('[masked]');
     expect(text).not.toContain('k3y-of-some-service');
+  });
+
+  it('that is too long to be kept whole is not cut in the middle of a secret', async () => {
+    const discord = await makeDiscord();
+    const secret = 'k3y-of-some-service-8842-and-longer-than-most';
+    const bot = await startBot(discord, undefined, {
+      files: { '.env': `SOME_SERVICE=${secret}\n` },
+      env: { WAKE_CHANNEL_ID: discord.home.id },
+      timing,
+    });
+    for (const place of [3_960, 3_975, 3_990])
+      bot.discord.notify({ text: `head\n${'x'.repeat(place - 5)}${secret}` });
+    await until('they are there', () => waiting(bot) === 0);
+    expect(textsIn(discord).join('\n')).not.toContain('k3y-of');
   });
 
   it('goes where it asks to go, and nowhere but to the log when no channel is known', async () => {
@@ -141,6 +160,51 @@ describe('while Discord is away', () => {
     ]);
   });
 
+  it('a pause that ends meanwhile does not hold up what comes afterwards', async () => {
+    const discord = await makeDiscord();
+    const env = { WAKE_CHANNEL_ID: discord.home.id };
+    const bot = await startBot(discord, undefined, { env, timing: { ...timing, noticeMs: 1_000 } });
+    bot.discord.notify({ text: 'before' });
+    await until('it is there', () => waiting(bot) === 0);
+    const pauseIsOver = Date.now() + 1_000;
+    discord.gateway.refuseConnections(true);
+    discord.gateway.cut();
+    await until('Discord is away', () => bot.discord.state() === 'down');
+    await until('the pause has ended', () => Date.now() > pauseIsOver + 100);
+    expect(bot.discord.state()).toBe('down');
+    bot.discord.notify({ text: 'afterwards' });
+    discord.gateway.refuseConnections(false);
+    await until('all is sent', () => waiting(bot) === 0);
+    expect(textsIn(discord)).toHaveLength(2);
+  });
+
+  it('what was begun before is sent whole, although it now says when it was', async () => {
+    const discord = await makeDiscord();
+    const env = { WAKE_CHANNEL_ID: discord.home.id };
+    let skew = 0;
+    const clock = { now: () => Date.now() + skew };
+    const first = await startBot(discord, undefined, {
+      env,
+      clock,
+      timing: { ...timing, noticeRetryMs: 60_000 },
+    });
+    discord.faults.next({ method: 'POST', path: /messages$/, status: 'drop' });
+    discord.gateway.refuseConnections(true);
+    discord.gateway.cut();
+    await until('Discord is away', () => first.discord.state() === 'down');
+    for (let index = 0; index < 20; index++)
+      first.discord.notify({ text: `notice ${index}\n${'x'.repeat(70)}` });
+    discord.gateway.refuseConnections(false);
+    await until('it was tried', () => first.logged(/a notice has to wait/));
+    await first.stop();
+    skew = 3_600_000;
+    const second = await startBot(discord, undefined, { root: first.root, env, clock, timing });
+    await until('all is sent', () => waiting(second) === 0);
+    for (const text of textsIn(discord)) expect((text.match(/```/g) ?? []).length % 2).toBe(0);
+    for (let index = 0; index < 20; index++)
+      expect(textsIn(discord).join('\n')).toContain(`notice ${index}\n\`\`\`\nxxx`);
+  });
+
   it('429 and 5xx only delay', async () => {
     const discord = await makeDiscord();
     const bot = await startBot(discord, undefined, { env: { WAKE_CHANNEL_ID: discord.home.id }, timing });
@@ -161,6 +225,24 @@ describe('a channel that cannot be written to', () => {
     await until('the other is there', () => textsIn(discord).length === 1);
     await until('it is said', () => bot.logged(/notices wait, for the bot cannot write to their channel/));
     expect(waiting(bot)).toBe(1);
+    expect(bot.log.filter(({ level }) => level === 'error')).toHaveLength(1);
+  });
+
+  it('says so also when another trouble came before, and sends all of it once it may', async () => {
+    const discord = await makeDiscord();
+    const bot = await startBot(discord, undefined, {
+      env: { WAKE_CHANNEL_ID: discord.home.id },
+      timing: { ...timing, noticeMostMs: 200 },
+    });
+    discord.faults.next({ method: 'POST', path: /messages$/, status: 'drop' });
+    discord.faults.next({ method: 'POST', path: /messages$/, status: 403, code: 50_013, times: 2 });
+    // Not one of the usual errors, and no reason to throw the notice away.
+    discord.faults.next({ method: 'POST', path: /messages$/, status: 403, code: 40_002 });
+    discord.faults.next({ method: 'POST', path: /messages$/, status: 400, code: 50_083 });
+    bot.discord.notify({ text: 'to be kept' });
+    await until('it is said', () => bot.logged(/notices wait, for the bot cannot write to their channel/));
+    await until('it is there', () => waiting(bot) === 0);
+    expect(textsIn(discord)).toEqual(['🔔 to be kept']);
     expect(bot.log.filter(({ level }) => level === 'error')).toHaveLength(1);
   });
 
