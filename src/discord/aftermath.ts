@@ -1,6 +1,7 @@
 // What comes after a tool has answered, or after the process that ran it has ended: releases are followed to their
 // verdict, and every conversation that an earlier process left is brought to an end.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { About, Conversation } from './conversations.ts';
 import type { Address } from './delivery.ts';
 import { aboutOfCutOff, readReleases, standingOf } from './deployments.ts';
@@ -9,6 +10,7 @@ import type { Payload } from './render/payload.ts';
 import type { CallSurroundings } from './surroundings.ts';
 import { createTalk, type Talk } from './talk.ts';
 
+const longestPauseMs = 2 ** 30;
 const longestSteps = 1_200;
 const longestVerdict = 600;
 
@@ -135,14 +137,5 @@ function wordsFor({ writer }: CallSurroundings, { about, tool, steps }: Conversa
 
 /** Waits, but not longer than until the signal. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, Math.min(ms, 2 ** 30));
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
+  return sleep(Math.min(ms, longestPauseMs), undefined, { signal }).catch(() => {});
 }

@@ -44,7 +44,7 @@ export function startService(options: DiscordOptions, token: string, store: Noti
   );
   const writer = createWriter(createMask(config.environment.secrets), verbs);
   const actorOf = createActors(config);
-  const conversations = createConversations(options.database());
+  const conversations = createConversations(options.database(), logger);
   const confirmations = createConfirmations(clock, logger);
   const autocomplete = createAutocomplete(tools, dispatcher, clock);
   const delivery = createDelivery(() => connection.client(), clock);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { defineTool } from '../../../skills/dispatch.ts';
 import type { AnySkill } from '../../../skills/registry.ts';
@@ -8,7 +8,7 @@ import { latest } from '../../discord/world.ts';
 import { makeDiscord } from '../../support/discord.ts';
 import { answerWith, messageOf, shortestPause, startBot, type TestBot } from '../../support/discord-bot.ts';
 import { until } from '../../support/instance.ts';
-import { makeSkill } from '../../support/skill.ts';
+import { makeSkill, makeTool } from '../../support/skill.ts';
 
 const timing = { editMs: 200, followMs: 50 };
 
@@ -243,6 +243,65 @@ describe('progress', () => {
     await until('the conversation is over', () => openIn(bot) === 0);
     expect(discord.requests.filter(({ status }) => status === 404)).toHaveLength(1);
     expect(discord.messagesIn(discord.home)).toEqual([]);
+  });
+});
+
+describe('a conversation that cannot be ended in its message', () => {
+  it.each([
+    ['of another bot, whose token this was', 403, 50_005],
+    ['in a thread that is archived', 400, 50_083],
+    ['in a channel that is not shown to the bot any more', 403, 50_001],
+  ])('%s is given up', async (_, status, code) => {
+    const { discord, ada, bot, again } = await world(stage);
+    const deed = ada.command('process', 'work');
+    await answerWith(deed, /half of it is done/);
+    await bot.stop();
+    discord.expireTokens();
+    discord.faults.next({ method: 'PATCH', path: /^\/channels/, status, code, times: 1_000 });
+    const second = await again();
+    await until('nothing is left open', () => openIn(second) === 0);
+    expect(discord.requests.filter(({ status: given }) => given === status)).toHaveLength(1);
+  });
+});
+
+describe('a full disk', () => {
+  it('ends no bot: what came of a command is shown, and the next one works', async () => {
+    const discord = await makeDiscord();
+    const ada = discord.person('Ada');
+    let go: () => void = () => {};
+    const going = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const long = 'x'.repeat(1_900);
+    const tool = makeTool('act', 'operate', {
+      handler: async ({ progress }) => {
+        progress({ message: 'at work' });
+        await going;
+        return { done: long };
+      },
+      present: () => ({ heading: long }),
+    });
+    const bot = await startBot(discord, ada, { skills: [makeSkill([tool])], timing });
+    const faults: unknown[] = [];
+    const note = (reason: unknown) => void faults.push(reason);
+    process.on('unhandledRejection', note);
+    onTestFinished(() => void process.off('unhandledRejection', note));
+    const deeds = Array.from({ length: 5 }, () => ada.command('trial', 'act'));
+    for (const deed of deeds) await answerWith(deed, /at work/);
+    const database = bot.instance.database();
+    const pages = Number(database.pragma('page_count', { simple: true }));
+    database.pragma(`max_page_count = ${pages}`);
+    // No room for the last words of all of them on the pages that there are.
+    expect(() => {
+      for (;;)
+        database.prepare(`INSERT INTO discord_notices (at, channel, text) VALUES ('', '', ?)`).run(long);
+    }).toThrow(/full/);
+    go();
+    for (const deed of deeds) await answerWith(deed, /xxx/);
+    await until('it is said', () => bot.logged(/SQLITE_FULL|disk is full/));
+    expect(faults).toEqual([]);
+    database.pragma('max_page_count = 1000000');
+    await answerWith(ada.command('trial', 'act'), /xxx/);
   });
 });
 
