@@ -11,6 +11,7 @@ import {
   type Message,
   Options,
   Partials,
+  RESTEvents,
 } from 'discord.js';
 import { Failure, type Logger } from '../../skills/tool.ts';
 import type { Timing } from './surroundings.ts';
@@ -33,13 +34,15 @@ export interface ConnectionOptions {
   readonly timing: Timing;
   readonly logger: Logger;
   /** Connected, for the first time or again. */
-  onReady(client: Client<true>): void;
+  onReady(): void;
   onInteraction(interaction: Interaction): void;
   /** Only who is to hear messages needs the intents for them. */
   readonly onMessage?: (message: Message) => void;
 }
 
 const closeCodes = { token: 4_004, intents: [4_013, 4_014] } as const;
+/** Who is thrown out sooner waits longer each time: Discord takes a token away that logs in a thousand times a day. */
+const stableMs = 60_000;
 const messageIntents = [GatewayIntentBits.GuildMessages, GatewayIntentBits.DirectMessages];
 /** discord.js sleeps half a second between two attempts, and wakes up also when it was told to end. */
 const sleeperMs = 1_000;
@@ -52,6 +55,7 @@ export function connect(options: ConnectionOptions): Connection {
   let current: Client | undefined;
   let ready = false;
   let closed = false;
+  let readySince = 0;
   let attempts = 0;
   let retry: NodeJS.Timeout | undefined;
   let patience: NodeJS.Timeout | undefined;
@@ -60,16 +64,25 @@ export function connect(options: ConnectionOptions): Connection {
   const up = (client: Client) => {
     if (client !== current || closed || !client.isReady()) return;
     if (!ready) logger.info({ as: client.user.tag }, 'Discord is connected');
+    if (!ready) readySince = performance.now();
     ready = true;
-    attempts = 0;
     clearTimeout(patience);
-    options.onReady(client);
+    try {
+      options.onReady();
+    } catch (error) {
+      // A database that cannot be read just now: the next connection tries again, and the bot lives.
+      logger.error({ error: messageOf(error) }, 'what waited for the connection could not be begun');
+    }
+  };
+  const noteAway = () => {
+    if (ready && performance.now() - readySince > stableMs) attempts = 0;
+    ready = false;
   };
   const down = (client: Client, reason: string) => {
     // It is said of every attempt to come back; the time counts from the first.
     if (client !== current || closed || !ready) return;
     logger.warn({ reason }, 'the connection to Discord is interrupted');
-    ready = false;
+    noteAway();
     bePatient(client);
   };
   const bePatient = (client: Client) => {
@@ -79,7 +92,7 @@ export function connect(options: ConnectionOptions): Connection {
   const giveUp = (client: Client, reason: string) => {
     if (client !== current || closed) return;
     current = undefined;
-    ready = false;
+    noteAway();
     clearTimeout(patience);
     void endClient(client, logger);
     const waitMs = Math.min(timing.loginMs * 2 ** Math.min(attempts, 10), timing.loginMostMs);
@@ -124,6 +137,11 @@ export function connect(options: ConnectionOptions): Connection {
       closeCode = code;
       // While it logs in, the login itself fails too.
       if (ready && !isHopeless(client, undefined, code)) giveUp(client, `closed with code ${code}`);
+    });
+    client.rest.on(RESTEvents.Response, ({ path }, { status }) => {
+      // discord.js forgets its token at a 401; of interactions only their own tokens are meant.
+      if (ready && status === 401 && !/^\/(webhooks|interactions)\//.test(path))
+        giveUp(client, 'it answered 401');
     });
     client.on(Events.InteractionCreate, (interaction) => options.onInteraction(interaction));
     if (options.onMessage) client.on(Events.MessageCreate, options.onMessage);

@@ -98,7 +98,7 @@ async function press(
   actor: Actor,
 ): Promise<void> {
   const [prefix] = interaction.customId.split(':');
-  if (prefix === confirmPrefix && interaction.isButton()) return confirmations.answer(interaction);
+  if (prefix === confirmPrefix && interaction.isButton()) return confirmations.answer(interaction, actor);
   if (prefix === panelPrefix && role === 'live') return panels.use(interaction, actor);
   return whisper(interaction, writer.failure(gone).content);
 }

@@ -44,7 +44,7 @@ export interface Timing {
   readonly tokenMs: number;
   readonly followMs: number;
   readonly followForMs: number;
-  /** Until a login is tried again; doubles up to `loginMostMs`. */
+  /** Until a login, or the registration of the commands, is tried again; doubles up to `loginMostMs`. */
   readonly loginMs: number;
   readonly loginMostMs: number;
   /** A connection that is away for longer is given up, and a new one made. */

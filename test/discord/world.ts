@@ -53,6 +53,11 @@ export function createWorld(now: () => number, token: string) {
       accounts.set(account.id, account);
       return account;
     },
+    /** What somebody does from now on, they do with these roles. */
+    setRoles(userId: string, roleIds: readonly string[]): void {
+      const account = accounts.get(userId);
+      if (account) account.roleIds = roleIds;
+    },
     /** The conversation of the bot with one user. */
     directChannel(userId: string): Channel {
       const known = [...channels.values()].find(({ recipientId }) => recipientId === userId);

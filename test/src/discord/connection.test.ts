@@ -101,6 +101,21 @@ describe('the bot comes back', () => {
   });
 });
 
+describe('a refusal that passes', () => {
+  it('401 in the middle: discord.js forgets its token then, so a new client takes over', async () => {
+    const discord = await makeDiscord();
+    const ada = discord.person('Ada');
+    const skills = [makeSkill([makeTool('act', 'operate')])];
+    const env = { WAKE_CHANNEL_ID: discord.home.id };
+    const noticing = { ...timing, noticeMs: 100, noticeRetryMs: 100 };
+    const bot = await startBot(discord, ada, { skills, env, timing: noticing });
+    discord.faults.next({ method: 'POST', path: /messages$/, status: 401 });
+    bot.discord.notify({ text: 'in the end' });
+    await until('it is there', () => discord.messagesIn(discord.home).length === 1);
+    await works(discord, ada, bot);
+  });
+});
+
 describe('what no repetition mends', () => {
   it('a wrong token: said once and clearly, not tried again, and everything else works', async () => {
     const discord = await makeDiscord();
