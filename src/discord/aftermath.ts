@@ -28,7 +28,7 @@ export interface Aftermath {
 /** Looks after conversations until the signal. */
 export function createAftermath(
   surroundings: CallSurroundings,
-  live: (address: Address) => LiveMessage,
+  live: (address: () => Address) => LiveMessage,
   closing: AbortSignal,
 ): Aftermath {
   const { conversations, writer, logger } = surroundings;
@@ -46,7 +46,14 @@ export function createAftermath(
   };
   const takeUp = async (conversation: Conversation) => {
     const { id, address, tool, steps, outcome } = conversation;
-    const talk = createTalk({ title: tool, live: live(address), writer, conversations, row: id, steps });
+    const talk = createTalk({
+      title: tool,
+      live: live(() => address),
+      writer,
+      conversations,
+      row: id,
+      steps,
+    });
     const about = outcome === null ? await aboutOf(surroundings, conversation) : undefined;
     if (about) return follow({ ...conversation, about }, talk);
     await talk.end({ content: outcome ?? wordsFor(surroundings, conversation) });
