@@ -4,6 +4,8 @@ import { type Answer, type Asked, failure, type Route, route, type Surroundings 
 import { isEphemeral, type Json, latest, type Message, type MessageState, type World } from './world.ts';
 
 export const unknownMessage = failure(404, 10_008, 'Unknown Message');
+/** Discord remembers a nonce for "the past few minutes". */
+const nonceMs = 300_000;
 const unknownChannel = failure(404, 10_003, 'Unknown Channel');
 const noAccess = failure(403, 50_001, 'Missing Access');
 const noPermission = failure(403, 50_013, 'Missing Permissions');
@@ -100,7 +102,10 @@ function postMessage(world: World, emit: Surroundings['emit'], asked: Asked): un
   if (!channel) return unknownChannel;
   const nonce = body.nonce === undefined || body.nonce === null ? undefined : String(body.nonce);
   if (nonce !== undefined && body.enforce_nonce === true) {
-    const same = [...world.messages.values()].find((other) => other.nonce === nonce);
+    const since = world.now() - nonceMs;
+    const same = [...world.messages.values()].find(
+      (other) => other.nonce === nonce && (other.states[0]?.at ?? 0) >= since,
+    );
     if (same) return world.messageJson(same);
   }
   const reference = body.message_reference as { message_id?: string } | undefined;

@@ -101,6 +101,11 @@ function answerTo(
     return failure(401, 0, '401: Unauthorized');
   }
   const params = found.pattern.exec(path)?.slice(1) ?? [];
+  const flood = found.needsNoToken === true ? undefined : limits.count(['global', 50, 1_000], '', {});
+  if (flood) {
+    onProblem(`${method} ${path}: more than 50 requests in a second`);
+    return { ...flood, body: { ...(flood.body as Json), global: true } };
+  }
   const limited =
     found.bucket && limits.count(found.bucket, params[found.needsNoToken ? 1 : 0] ?? '', headers);
   if (limited) {
