@@ -14,6 +14,7 @@ import {
   RESTEvents,
 } from 'discord.js';
 import { Failure, type Logger } from '../../skills/tool.ts';
+import { endableShards } from './shards.ts';
 import type { Timing } from './surroundings.ts';
 
 /** `off`: nobody wants it. `down`: it is wanted, and not there at the moment, or never to be there with this token. */
@@ -44,8 +45,6 @@ const closeCodes = { token: 4_004, intents: [4_013, 4_014] } as const;
 /** Who is thrown out sooner waits longer each time: Discord takes a token away that logs in a thousand times a day. */
 const stableMs = 60_000;
 const messageIntents = [GatewayIntentBits.GuildMessages, GatewayIntentBits.DirectMessages];
-/** discord.js sleeps half a second between two attempts, and wakes up also when it was told to end. */
-const sleeperMs = 1_000;
 /** Discord's answer to our farewell is not waited for longer. */
 const farewellMs = 2_000;
 
@@ -124,7 +123,7 @@ export function connect(options: ConnectionOptions): Connection {
   };
   const login = async (): Promise<void> => {
     if (closed) return;
-    const client = makeClient(options, readsContent);
+    const client: Client = makeClient(options, readsContent, () => closed || client !== current);
     current = client;
     let closeCode: number | undefined;
     client.on(Events.ClientReady, () => up(client));
@@ -182,13 +181,18 @@ const intentsFailure = new Failure(
   'Switch on "Message Content Intent" (https://discord.com/developers/applications, your application, Bot), and start the bot again.',
 );
 
-function makeClient({ api, onMessage }: ConnectionOptions, readsContent: boolean): Client {
+function makeClient(
+  { api, onMessage }: ConnectionOptions,
+  readsContent: boolean,
+  isOver: () => boolean,
+): Client {
   const content = readsContent ? [GatewayIntentBits.MessageContent] : [];
   const listening = onMessage ? [...messageIntents, ...content] : [];
   return new Client({
     intents: [GatewayIntentBits.Guilds, ...listening],
     partials: onMessage ? [Partials.Channel] : [],
     rest: api === undefined ? {} : { api },
+    ws: { ...Options.createDefault().ws, buildStrategy: endableShards(isOver) },
     allowedMentions: { parse: [] },
     // Nothing of this is looked up in a cache.
     makeCache: Options.cacheWithLimits({
@@ -201,12 +205,7 @@ function makeClient({ api, onMessage }: ConnectionOptions, readsContent: boolean
   });
 }
 
-/** Ends a client, and whatever of it wakes up afterwards. */
 async function endClient(client: Client, logger: Logger): Promise<void> {
-  const { ws } = client as unknown as {
-    ws: { _ws?: { strategy?: { shards?: ReadonlyMap<number, { destroy(): Promise<void> }> } } };
-  };
-  const sleepers = [...(ws._ws?.strategy?.shards?.values() ?? [])];
   client.removeAllListeners();
   client.on(Events.Error, () => {});
   try {
@@ -214,9 +213,6 @@ async function endClient(client: Client, logger: Logger): Promise<void> {
   } catch (error) {
     logger.debug({ error: messageOf(error) }, 'a client of Discord ended with an error');
   }
-  setTimeout(() => {
-    for (const shard of sleepers) void shard.destroy().catch(() => {});
-  }, sleeperMs).unref();
 }
 
 function messageOf(error: unknown): string {

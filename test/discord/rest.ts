@@ -60,9 +60,9 @@ async function serve(
   const record = (status: number) =>
     options.requests.push({ at, method, path, body: body as Json, files, status });
   const fault = options.faults.meet(method, path);
-  if (fault === 'drop') {
+  if (fault === 'drop' || fault === 'hang') {
     record(0);
-    response.destroy();
+    if (fault === 'drop') response.destroy();
     return;
   }
   const headers: Record<string, string> = {};
