@@ -39,7 +39,7 @@ export function createAftermath(
     const end =
       conversation.about.kind === 'release'
         ? await followReleases(surroundings, conversation, conversation.about, talk, closing)
-        : await awaitRestart(surroundings, conversation, talk, closing, result);
+        : await awaitRestart(surroundings, talk, closing, result);
     if (end === undefined) return;
     await talk.end({ content: end });
     active.delete(conversation.id);
@@ -79,13 +79,14 @@ export function createAftermath(
 
 /** The last words on the releases of a conversation; nothing when the process ends before. */
 async function followReleases(
-  { dispatcher, writer, timing, clock, logger }: CallSurroundings,
-  { actor, begunAt }: Conversation,
+  { dispatcher, writer, timing, logger }: CallSurroundings,
+  { actor }: Conversation,
   about: Extract<About, { kind: 'release' }>,
   talk: Talk,
   closing: AbortSignal,
 ): Promise<string | undefined> {
-  const until = Date.parse(begunAt) + timing.followForMs;
+  // From now on, however long the gates took; the clock of the machine may be set meanwhile.
+  const until = performance.now() + timing.followForMs;
   let said: string | undefined;
   while (!closing.aborted) {
     try {
@@ -101,7 +102,7 @@ async function followReleases(
       if (closing.aborted) return undefined;
       logger.warn({ error: String(error) }, 'the state of a release could not be read this time');
     }
-    if (clock.now() > until) {
+    if (performance.now() > until) {
       return `⏳ ${writer.sentence(`${said ?? 'Nothing is known of it'}. Look at the releases later.`)}`;
     }
     await pause(timing.followMs, closing);
@@ -111,14 +112,13 @@ async function followReleases(
 
 /** Of a restart that was asked for, the next process says that it happened; this one only that it did not. */
 async function awaitRestart(
-  { writer, timing, clock }: CallSurroundings,
-  { begunAt }: Conversation,
+  { writer, timing }: CallSurroundings,
   talk: Talk,
   closing: AbortSignal,
   result: Payload | undefined,
 ): Promise<string | undefined> {
   if (result) talk.show(result);
-  await pause(Math.max(0, Date.parse(begunAt) + timing.followForMs - clock.now()), closing);
+  await pause(timing.followForMs, closing);
   if (closing.aborted) return undefined;
   return `⚠️ The bot was not restarted. ${writer.sentence('See: understudy doctor')}`;
 }

@@ -152,6 +152,21 @@ describe('a promotion', () => {
     expect(discord.requests.filter(({ status }) => status === 401)).toHaveLength(1);
   });
 
+  it('whose gates took longer than it is followed for is followed all the same', async () => {
+    const { ada, disk } = await world(
+      (own) => async (context, input) => {
+        const from = Date.now();
+        await until('the gates are through', () => Date.now() - from > 700);
+        return stage(own)(context, input);
+      },
+      { followForMs: 600 },
+    );
+    const deed = ada.command('process', 'promote');
+    await answerWith(deed, /v1\.2 is staged; the watchdog/);
+    setState(disk, 'good');
+    await answerWith(deed, /✅ v1\.2 is live\./);
+  });
+
   it('that nobody switches is not followed for ever', async () => {
     const { ada } = await world(stage, { followForMs: 400 });
     const deed = ada.command('process', 'promote');
