@@ -59,7 +59,8 @@ export function startDiscord(options: DiscordOptions): Discord {
       if (token === undefined || channel === undefined) return;
       // Before it is shortened, or half of a secret would be left that nobody knows any more.
       store.put(channel, mask(text));
-      running?.noticed();
+      // Later, for this may be part of a transaction; and what is told at the same moment goes together.
+      setImmediate(() => running?.noticed());
     },
     say: async (channelId, text) => {
       const started = await service;

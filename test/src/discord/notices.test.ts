@@ -5,7 +5,7 @@ import { latest } from '../../discord/world.ts';
 import { botConfig } from '../../support/bots.ts';
 import { makeDiscord } from '../../support/discord.ts';
 import { answerTo, shortestPause, startBot, type TestBot } from '../../support/discord-bot.ts';
-import { until } from '../../support/instance.ts';
+import { codeRoot, makeInstance, runProgram, until } from '../../support/instance.ts';
 
 const timing = { noticeMs: 200, noticeRetryMs: 100, loginMs: 100 };
 
@@ -160,6 +160,27 @@ describe('while Discord is away', () => {
     ]);
   });
 
+  it('a notice that was being handed over when its bot was killed is said once', async () => {
+    const discord = await makeDiscord();
+    const root = makeInstance();
+    const killed = await runProgram(process.execPath, [
+      '--import',
+      'tsx',
+      '--input-type=module',
+      '-e',
+      handedOverAndKilled(root, discord.home.id),
+    ]);
+    expect(killed).toMatchObject({ exitCode: null, stderr: '' });
+    const bot = await startBot(discord, undefined, {
+      root,
+      env: { WAKE_CHANNEL_ID: discord.home.id },
+      timing,
+    });
+    await until('it is there', () => textsIn(discord).length > 0);
+    await until('nothing more is to come', () => waiting(bot) === 0 && handingOver(bot) === 0);
+    expect(textsIn(discord)).toEqual([expect.stringMatching(/^🔔 job \(sleep[\s\S]*it has ended/)]);
+  });
+
   it('a pause that ends meanwhile does not hold up what comes afterwards', async () => {
     const discord = await makeDiscord();
     const env = { WAKE_CHANNEL_ID: discord.home.id };
@@ -257,6 +278,37 @@ describe('a channel that cannot be written to', () => {
     expect(textsIn(discord)[0]).toContain('the good one');
   });
 });
+
+/** A bot that is killed with a notice half handed over: written down, and not crossed off where it came from. */
+function handedOverAndKilled(root: string, channel: string): string {
+  const from = (path: string) => JSON.stringify(join(codeRoot, path));
+  return `
+    import manager from ${from('skills/process-manager/index.ts')};
+    import { discordMigrations } from ${from('src/discord/index.ts')};
+    import { createNoticeStore } from ${from('src/discord/notices.ts')};
+    import { openInstance } from ${from('src/instance.ts')};
+    const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+    const instance = openInstance({
+      root: ${JSON.stringify(root)}, loaded: { skills: [manager], failures: [] }, environment: {},
+      logger: quiet, migrations: discordMigrations,
+    });
+    const store = createNoticeStore(instance.database(), { now: Date.now });
+    instance.startSkills({ notify: ({ text }) => {
+      store.put('${channel}', text);
+      process.kill(process.pid, 'SIGKILL');
+    } });
+    const actor = { id: 'cli:test', name: 'test', surface: 'cli', rights: ['read', 'operate'] };
+    await instance.dispatcher.call(actor, 'run', { name: 'job', command: 'sleep 0.5' });
+    await instance.dispatcher.call(actor, 'hook', {
+      process: 'job', onExit: 'any', delay: 0, do: 'notify_channel', message: 'it has ended',
+    });
+  `;
+}
+
+/** What hooks have to say, and nobody has taken yet. */
+function handingOver(bot: TestBot): number {
+  return Number(bot.instance.database().prepare('SELECT count(*) FROM hook_outbox').pluck().get());
+}
 
 function textsIn(discord: Awaited<ReturnType<typeof makeDiscord>>): string[] {
   const own = discord.messagesIn(discord.home).filter(({ authorId }) => authorId === discord.world.bot.id);
