@@ -113,6 +113,6 @@ function open() {
   return {
     database,
     history: createHistory(() => database, clock),
-    count: (isRead: 0 | 1) => counting.get(isRead) ?? 0,
+    count: (kind: 0 | 1 | 3) => counting.get(kind) ?? 0,
   };
 }

@@ -242,9 +242,12 @@ describe('progress', () => {
     const shown = messageOf(deed).states.map(({ content }) =>
       Number(/▸ step (\d+)/.exec(content)?.[1] ?? -1),
     );
-    // Nothing, the first step, what was newest two seconds later, the result.
-    expect(shown).toEqual([-1, 0, expect.any(Number), -1]);
-    expect(shown[2]).toBeGreaterThan(300);
+    // Nothing, the first step, what was newest at each edit (one, unless the machine is slow), the result.
+    const between = shown.slice(2, -1);
+    expect([...shown.slice(0, 2), ...shown.slice(-1)]).toEqual([-1, 0, -1]);
+    expect(between.length).toBeGreaterThan(0);
+    for (const [index, step] of between.entries())
+      expect(step - (between[index - 1] ?? 0)).toBeGreaterThan(100);
     expect(shortestPause(discord.editsOf(messageOf(deed)))).toBeGreaterThanOrEqual(1_990);
     expect(latest(messageOf(deed)).content.length).toBeLessThanOrEqual(2_000);
   });
