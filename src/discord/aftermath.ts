@@ -35,6 +35,14 @@ export function createAftermath(
   const active = new Set<number>();
   /** Rows of before this process: their calls ended with the process that they ran in. */
   const inherited = new Set(conversations.open().map(({ id }) => id));
+  const openOnes = () => {
+    try {
+      return conversations.open();
+    } catch (error) {
+      logger.warn({ error: String(error) }, 'the conversations could not be read this time');
+      return [];
+    }
+  };
   const follow = async (conversation: Conversation, talk: Talk, result?: Payload) => {
     const end =
       conversation.about.kind === 'release'
@@ -64,7 +72,7 @@ export function createAftermath(
     disown: (id) => void active.delete(id),
     follow,
     takeUp() {
-      for (const conversation of conversations.open()) {
+      for (const conversation of openOnes()) {
         const isLeft = inherited.has(conversation.id) || conversation.outcome !== null;
         if (!isLeft || active.has(conversation.id)) continue;
         active.add(conversation.id);

@@ -27,7 +27,7 @@ export interface Calls {
   run(call: Call): Promise<void>;
   /** A message that is kept up to date. */
   live(address: () => Address): LiveMessage;
-  /** Ends what earlier processes left; called whenever the connection is there again. */
+  /** Ends what was left, by earlier processes or while Discord was away; called again and again. */
   takeUp(): void;
   /** What is under way is left as it is, for the next process; tools that heed the end are waited for, shortly. */
   close(): Promise<void>;
@@ -52,7 +52,7 @@ export function createCalls(surroundings: CallSurroundings): Calls {
   const live = (address: () => Address): LiveMessage => {
     const made = createLiveMessage(
       (payload) => delivery.edit(address(), payload),
-      timing.editMs,
+      timing,
       logger,
       () => lives.delete(made),
     );

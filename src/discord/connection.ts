@@ -66,12 +66,7 @@ export function connect(options: ConnectionOptions): Connection {
     if (!ready) readySince = performance.now();
     ready = true;
     clearTimeout(patience);
-    try {
-      options.onReady();
-    } catch (error) {
-      // A database that cannot be read just now: the next connection tries again, and the bot lives.
-      logger.error({ error: messageOf(error) }, 'what waited for the connection could not be begun');
-    }
+    options.onReady();
   };
   const noteAway = () => {
     if (ready && performance.now() - readySince > stableMs) attempts = 0;

@@ -5,9 +5,9 @@
 import type { Logger } from '../../skills/tool.ts';
 import type { Edited } from './delivery.ts';
 import type { Payload } from './render/payload.ts';
+import type { Timing } from './surroundings.ts';
 
 const attempts = 7;
-const firstRetryMs = 1_000;
 
 /** A message that is being kept up to date. */
 export interface LiveMessage {
@@ -27,7 +27,7 @@ export type Ending = 'delivered' | 'gone' | 'failed';
 /** Keeps one message. */
 export function createLiveMessage(
   edit: (payload: Payload) => Promise<Edited>,
-  pauseMs: number,
+  { editMs, editRetryMs }: Pick<Timing, 'editMs' | 'editRetryMs'>,
   logger: Logger,
   onEnd: () => void,
 ): LiveMessage {
@@ -63,7 +63,7 @@ export function createLiveMessage(
       // What stands there already needs no request.
       const isNew = payload !== undefined && (final !== undefined || !isSame(payload, last));
       const outcome = isNew ? await edit(payload) : 'done';
-      if (isNew) freeAt = performance.now() + pauseMs;
+      if (isNew) freeAt = performance.now() + editMs;
       if (outcome === 'refused') logger.warn({ final: final !== undefined }, 'Discord refuses an edit');
       failures = 0;
       last = payload ?? last;
@@ -71,7 +71,7 @@ export function createLiveMessage(
       else if (final) end('delivered');
     } catch (error) {
       failures++;
-      freeAt = performance.now() + pauseMs + firstRetryMs * 2 ** Math.min(failures - 1, attempts);
+      freeAt = performance.now() + editMs + editRetryMs * 2 ** Math.min(failures - 1, attempts);
       if (failures < attempts) {
         // Unless something newer has come meanwhile, it is still what should stand there.
         wanted ??= draw;

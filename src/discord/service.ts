@@ -99,6 +99,9 @@ export function startService(options: DiscordOptions, token: string, store: Noti
     }),
     ...listening(options, actorOf, () => connection.client()?.user.id),
   });
+  const upkeep = setInterval(() => {
+    if (connection.isReady) calls.takeUp();
+  }, timing.upkeepMs);
   return {
     get isReady() {
       return connection.isReady;
@@ -107,6 +110,7 @@ export function startService(options: DiscordOptions, token: string, store: Noti
     say: async (channelId, text) =>
       (await delivery.post(channelId, { content: writer.passage(text, 1_900) })).id,
     close: async () => {
+      clearInterval(upkeep);
       registration.stop();
       sender.stop();
       panels.close();

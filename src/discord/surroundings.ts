@@ -32,6 +32,8 @@ interface IncomingMessage {
 export interface Timing {
   /** Between two edits of one message: Discord allows five in five seconds for a whole channel. */
   readonly editMs: number;
+  /** Until a failed edit is tried again; doubles. */
+  readonly editRetryMs: number;
   readonly panelMs: number;
   /** How long a panel refreshes itself after somebody last used it. */
   readonly panelLifeMs: number;
@@ -50,11 +52,14 @@ export interface Timing {
   /** A connection that is away for longer is given up, and a new one made. */
   readonly awayMs: number;
   readonly sampleMs: number;
+  /** Between two looks for ends of conversations that could not be brought to Discord. */
+  readonly upkeepMs: number;
 }
 
 /** The pauses of a bot. */
 export const usualTiming: Timing = {
   editMs: 2_000,
+  editRetryMs: 1_000,
   panelMs: 5_000,
   panelLifeMs: 600_000,
   noticeMs: 2_000,
@@ -67,6 +72,7 @@ export const usualTiming: Timing = {
   loginMostMs: 120_000,
   awayMs: 180_000,
   sampleMs: 60_000,
+  upkeepMs: 60_000,
 };
 
 /** What the host hands in. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { defineTool } from '../../../skills/dispatch.ts';
 import type { AnySkill } from '../../../skills/registry.ts';
 import type { Permission, ToolContext } from '../../../skills/tool.ts';
+import type { DiscordOptions } from '../../../src/discord/index.ts';
 import type { Person, SmallDiscord } from '../../discord/index.ts';
 import { latest } from '../../discord/world.ts';
 import { makeDiscord } from '../../support/discord.ts';
@@ -173,6 +174,18 @@ describe('a promotion', () => {
     await answerWith(deed, /⏳ v1\.2 is staged.*Look at the releases later\./);
   });
 
+  it('ends also when Discord was away at its end for long, and the connection stayed', async () => {
+    const { discord, ada, disk, bot } = await world(stage, { editMs: 5, editRetryMs: 1, upkeepMs: 200 });
+    const deed = ada.command('process', 'promote');
+    await answerWith(deed, /v1\.2 is staged; the watchdog/);
+    discord.faults.next({ method: 'PATCH', status: 'drop', times: 1_000 });
+    setState(disk, 'good');
+    await until('it was given up', () => bot.logged(/could not be brought to Discord/));
+    discord.faults.clear();
+    await answerWith(deed, /✅ v1\.2 is live\./);
+    await until('nothing is left open', () => openIn(bot) === 0);
+  });
+
   it('ends also when Discord was away at its end: the next connection brings it', async () => {
     const { discord, ada, disk, bot, again } = await world(stage);
     const deed = ada.command('process', 'promote');
@@ -326,7 +339,7 @@ describe('a full disk', () => {
 /** A Discord, an owner, and a bot that can be ended and begun again over the same folder. */
 async function world(
   promote: (disk: Disk) => Handler,
-  part: { followForMs?: number } = {},
+  part: DiscordOptions['timing'] = {},
 ): Promise<{ discord: SmallDiscord; ada: Person; disk: Disk; bot: TestBot; again: () => Promise<TestBot> }> {
   const discord = await makeDiscord();
   const ada = discord.person('Ada');
