@@ -97,6 +97,18 @@ describe('the status panel', () => {
     expect(rows).toHaveLength(5);
   });
 
+  it('is refused by a staging bot that has the token now, which says why', async () => {
+    const { discord, ada, open, bot } = await makePanelBot();
+    const deed = await open();
+    await bot.stop();
+    const edits = discord.editsOf(messageOf(deed)).length;
+    await startBot(discord, ada, { root: bot.root, env: { BOT_ROLE: 'staging' }, timing: fast });
+    const click = ada.press(messageOf(deed), 'Refresh');
+    expect(await answerTo(click)).toMatch(/This is a staging bot.*manages nothing/);
+    expect(latest(messageOf(click)).flags & 64).toBe(64);
+    expect(discord.editsOf(messageOf(deed))).toHaveLength(edits);
+  });
+
   it('works on after a restart of the bot, when somebody presses it', async () => {
     const { discord, ada, open, bot } = await makePanelBot();
     const deed = await open();
