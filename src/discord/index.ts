@@ -1,6 +1,7 @@
 // The only door of the Discord side. Notices are taken from the first moment on; everything else begins when discord.js
 // is loaded and a login has succeeded. Nothing that fails here stops the rest of the bot.
 
+import { createMask } from '../../skills/process-manager/index.ts';
 import type { Bot } from '../../skills/tool.ts';
 import type { DiscordState } from './connection.ts';
 import { createNoticeStore } from './notices.ts';
@@ -32,6 +33,7 @@ export function startDiscord(options: DiscordOptions): Discord {
   const { token } = config.environment.discord;
   const usual = config.discord.noticesChannel ?? config.environment.wakeChannelId;
   const store = createNoticeStore(options.database(), options.clock);
+  const mask = createMask(config.environment.secrets);
   let closed = false;
   const service =
     token === undefined
@@ -55,8 +57,10 @@ export function startDiscord(options: DiscordOptions): Discord {
     notify({ text, channel = usual }) {
       logger.info({}, text);
       if (token === undefined || channel === undefined) return;
-      store.put(channel, text);
-      running?.noticed();
+      // Before it is shortened, or half of a secret would be left that nobody knows any more.
+      store.put(channel, mask(text));
+      // Later, for this may be part of a transaction; and what is told at the same moment goes together.
+      setImmediate(() => running?.noticed());
     },
     say: async (channelId, text) => {
       const started = await service;

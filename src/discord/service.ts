@@ -1,7 +1,7 @@
 // Puts the Discord side together. This file and what it imports load discord.js; `index.ts` loads it only where there
 // is a token.
 
-import type { Client, Message } from 'discord.js';
+import type { Message } from 'discord.js';
 import { createMask } from '../../skills/process-manager/index.ts';
 import { createActors, rolesOf } from './actors.ts';
 import { createAutocomplete } from './autocomplete.ts';
@@ -15,7 +15,7 @@ import { createDelivery } from './delivery.ts';
 import { createNoticeSender } from './notice-sender.ts';
 import type { NoticeStore } from './notices.ts';
 import { createPanels } from './panels.ts';
-import { registerCommands } from './register.ts';
+import { createRegistration } from './register.ts';
 import type { Payload } from './render/payload.ts';
 import { createWriter } from './render/writer.ts';
 import { createRouter } from './router.ts';
@@ -44,7 +44,7 @@ export function startService(options: DiscordOptions, token: string, store: Noti
   );
   const writer = createWriter(createMask(config.environment.secrets), verbs);
   const actorOf = createActors(config);
-  const conversations = createConversations(options.database());
+  const conversations = createConversations(options.database(), logger);
   const confirmations = createConfirmations(clock, logger);
   const autocomplete = createAutocomplete(tools, dispatcher, clock);
   const delivery = createDelivery(() => connection.client(), clock);
@@ -75,16 +75,14 @@ export function startService(options: DiscordOptions, token: string, store: Noti
     logger,
     isReady: () => connection.isReady,
   });
-  const register = once(async (client: Client<true>) => registerCommands(client, commands, logger));
+  const registration = createRegistration(() => connection.client(), commands, timing, logger);
   const connection: Connection = connect({
     token,
     api: config.environment.discord.api,
     timing,
     logger,
-    onReady: (client) => {
-      register(client).catch((error: unknown) => {
-        logger.error({ error: String(error) }, 'the slash commands could not be registered');
-      });
+    onReady: () => {
+      registration.begin();
       calls.takeUp();
       sender.kick();
     },
@@ -101,6 +99,9 @@ export function startService(options: DiscordOptions, token: string, store: Noti
     }),
     ...listening(options, actorOf, () => connection.client()?.user.id),
   });
+  const upkeep = setInterval(() => {
+    if (connection.isReady) calls.takeUp();
+  }, timing.upkeepMs);
   return {
     get isReady() {
       return connection.isReady;
@@ -109,6 +110,8 @@ export function startService(options: DiscordOptions, token: string, store: Noti
     say: async (channelId, text) =>
       (await delivery.post(channelId, { content: writer.passage(text, 1_900) })).id,
     close: async () => {
+      clearInterval(upkeep);
+      registration.stop();
       sender.stop();
       panels.close();
       await calls.close();
@@ -173,22 +176,5 @@ function startCharts({ config, dispatcher, clock, logger, loadCanvas }: DiscordO
       stopped = true;
       samples?.stop();
     },
-  };
-}
-
-/** Does it until it has succeeded, and then never again. */
-function once<T>(act: (given: T) => Promise<void>): (given: T) => Promise<void> {
-  let done = false;
-  let running: Promise<void> | undefined;
-  return (given) => {
-    if (done) return Promise.resolve();
-    running ??= act(given)
-      .then(() => {
-        done = true;
-      })
-      .finally(() => {
-        running = undefined;
-      });
-    return running;
   };
 }

@@ -24,6 +24,8 @@ export function createWorld(now: () => number, token: string) {
   const messages = new Map<string, Message>();
   const interactions = new Map<string, InteractionRecord>();
   const commands = new Map<string, Json>();
+  /** Channels that the bot cannot see, or cannot write to. */
+  const lacking = new Map<string, 'view' | 'send'>();
 
   const world = {
     now,
@@ -37,6 +39,7 @@ export function createWorld(now: () => number, token: string) {
     messages,
     interactions,
     commands,
+    lacking,
     newId,
     addChannel(name: string, part: Partial<Channel> = {}): Channel {
       const channel = { id: newId(), name, type: 0, ...part };
@@ -52,6 +55,11 @@ export function createWorld(now: () => number, token: string) {
       const account = { id: newId(), name, isBot: false, roleIds };
       accounts.set(account.id, account);
       return account;
+    },
+    /** What somebody does from now on, they do with these roles. */
+    setRoles(userId: string, roleIds: readonly string[]): void {
+      const account = accounts.get(userId);
+      if (account) account.roleIds = roleIds;
     },
     /** The conversation of the bot with one user. */
     directChannel(userId: string): Channel {
