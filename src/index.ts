@@ -17,6 +17,7 @@ const codeRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const logger = createLogger();
 /** sysexits.h: the configuration is wrong, so that the watchdog need not try again. */
 const configurationExit = 78;
+const farewellMs = 1_000;
 
 /** How Discord is, as soon as somebody knows. */
 interface DiscordState {
@@ -115,7 +116,11 @@ function stayUp(instance: Instance, parts: readonly { stop(): void }[], discord:
     logger.info({ signal }, 'stopping');
     clearInterval(alive);
     for (const part of parts) part.stop();
-    void discord.close().finally(() => instance.close());
+    void discord.close().finally(() => {
+      instance.close();
+      // Whatever still waits, such as a request that nobody answers, is not waited for.
+      setTimeout(() => process.exit(), farewellMs).unref();
+    });
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);

@@ -64,6 +64,9 @@ function problemOfSchedule(expression: string): string | undefined {
   }
 }
 
+/** A trial has to see at least one heartbeat that came after the bot was ready. */
+const heartbeatSeconds = 5;
+
 const liveSchema = z
   .strictObject({
     command: commandLine.default(['node', '--import', 'tsx', 'src/index.ts']),
@@ -77,6 +80,10 @@ const liveSchema = z
       .describe('and then stay up for this long before it counts as good (seconds)'),
   })
   .refine(isReadyInTime, tooLate)
+  .refine(({ ready, trialSeconds }) => ready.heartbeat !== true || trialSeconds >= heartbeatSeconds, {
+    path: ['trialSeconds'],
+    message: `with ready.heartbeat at least ${heartbeatSeconds} seconds, since a heartbeat comes every ${heartbeatSeconds}`,
+  })
   .describe('The live bot, as the watchdog runs it');
 
 const restart = z

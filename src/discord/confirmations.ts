@@ -2,8 +2,9 @@
 // expires; a click that comes too late, again, or from somebody else does nothing but say so, to whoever clicked.
 
 import { type ButtonInteraction, MessageFlags, type StringSelectMenuInteraction } from 'discord.js';
-import type { Clock, Confirmation, Logger } from '../../skills/tool.ts';
+import type { Actor, Clock, Confirmation, Logger } from '../../skills/tool.ts';
 import type { Payload, Row } from './render/payload.ts';
+import { plain } from './render/text.ts';
 
 const keptAnswers = 500;
 
@@ -25,8 +26,8 @@ interface Question {
 export interface Confirmations {
   /** Shows the question, and resolves with what the person says to it. */
   ask(confirmation: Confirmation, show: (buttons: Row) => void, acknowledge?: Acknowledge): Promise<boolean>;
-  /** A click on one of its buttons. */
-  answer(click: ButtonInteraction): Promise<void>;
+  /** A click on one of its buttons, by whoever this is now: their rights may have changed since they asked. */
+  answer(click: ButtonInteraction, actor: Actor): Promise<void>;
   /** A call has ended: its questions are open no more. */
   forget(ids: Iterable<string>): void;
 }
@@ -55,13 +56,16 @@ export function createConfirmations(clock: Clock, logger: Logger): Confirmations
         found.resolve(false);
       }
     },
-    async answer(click) {
+    async answer(click, actor) {
       const [, word, id = ''] = click.customId.split(':');
       const found = open.get(id);
       if (!found) return whisper(click, reasons[endings.get(id) ?? 'unknown']);
       const { confirmation, resolve } = found;
-      if (confirmation.actor.id !== `discord:${click.user.id}`) {
-        return whisper(click, `Only ${confirmation.actor.name} can answer this.`);
+      if (confirmation.actor.id !== actor.id) {
+        return whisper(click, `Only ${plain(confirmation.actor.name)} can answer this.`);
+      }
+      if (word === 'yes' && !confirmation.actor.rights.every((right) => actor.rights.includes(right))) {
+        return whisper(click, 'You may not do this any more.');
       }
       if (clock.now() >= confirmation.expiresAt) {
         settle(id, 'expired');

@@ -39,6 +39,10 @@ describe('a bad body is refused, and the reason is kept', () => {
     ['a button without an id', { components: [row({ type: 2, style: 2, label: 'Go' })] }, /no custom_id/],
     ['one id twice', { components: [row(button(), button())] }, /stands there twice/],
     ['a menu beside a button', { components: [row(button(), menu())] }, /stands alone/],
+    ['an option without a word', { components: [row(menu([{ label: ' ', value: 'a' }]))] }, /1 to 100/],
+    ['a long description', { embeds: [{ description: 'x'.repeat(4_097) }] }, /description/],
+    ['a long field', { embeds: [{ fields: [{ name: 'a', value: 'x'.repeat(1_025) }] }] }, /value/],
+    ['a long nonce', { content: 'x', nonce: 'n'.repeat(26) }, /nonce/],
     ['an empty menu', { components: [row(menu([]))] }, /no options|components/],
     [
       'two kinds of mention at once',
@@ -118,7 +122,45 @@ describe('a bad body is refused, and the reason is kept', () => {
   });
 });
 
+describe('a channel', () => {
+  it('that the bot cannot see, cannot write to, or that is gone, is closed to it', async () => {
+    const discord = await makeDiscord();
+    const path = Routes.channelMessages(discord.home.id);
+    const post = () => rest(discord).post(path, { body: { content: 'x' } });
+    const { id } = (await post()) as { id: string };
+    discord.world.lacking.set(discord.home.id, 'send');
+    await expect(post()).rejects.toMatchObject({ status: 403, code: 50_013 });
+    await expect(rest(discord).patch(`${path}/${id}`, { body: { content: 'y' } })).resolves.toBeDefined();
+    discord.world.lacking.set(discord.home.id, 'view');
+    await expect(rest(discord).get(`${path}/${id}`)).rejects.toMatchObject({ status: 403, code: 50_001 });
+    discord.world.channels.delete(discord.home.id);
+    await expect(post()).rejects.toMatchObject({ status: 404, code: 10_003 });
+  });
+});
+
 describe('REST', () => {
+  it('takes 50 requests a second of a bot, and no more', async () => {
+    const discord = await makeDiscord({ expectProblems: true, now: () => 1_800_000_000_000 });
+    const headers = { authorization: `Bot ${discord.token}` };
+    const ask = () => fetch(`${discord.url}/v10/users/@me`, { headers });
+    for (let index = 0; index < 50; index++) expect((await ask()).status).toBe(200);
+    const answer = await ask();
+    expect(answer.status).toBe(429);
+    expect(await answer.json()).toMatchObject({ global: true });
+    expect(discord.problems[0]).toMatch(/50 requests in a second/);
+  });
+
+  it('forgets a nonce after a few minutes', async () => {
+    let skew = 0;
+    const discord = await makeDiscord({ now: () => Date.now() + skew });
+    const body = { content: 'hello', nonce: 'n1', enforce_nonce: true };
+    const path = Routes.channelMessages(discord.home.id);
+    const first = (await rest(discord).post(path, { body })) as { id: string };
+    skew = 301_000;
+    const second = (await rest(discord).post(path, { body })) as { id: string };
+    expect(second.id).not.toBe(first.id);
+  });
+
   it('takes what is right, answers 204 without a content type, and repeats nothing with the same nonce', async () => {
     const discord = await makeDiscord();
     const body = { content: 'hello', components: [row(button())], nonce: 'n1', enforce_nonce: true };
@@ -155,6 +197,26 @@ describe('REST', () => {
 });
 
 describe('interactions', () => {
+  it('take 25 choices of 100 characters, and no more', async () => {
+    const discord = await makeDiscord({ expectProblems: true });
+    await rest(discord).put(Routes.applicationCommands(discord.world.applicationId), {
+      body: [
+        command({ options: [subcommand('list', { options: [option('bot', { autocomplete: true })] })] }),
+      ],
+    });
+    const answer = async (choices: object[]) => {
+      const { record } = discord.person('Ada').complete('process', 'list', 'bot', '');
+      const path = Routes.interactionCallback(record.id, record.token);
+      await rest(discord).post(path, { body: { type: 8, data: { choices } }, auth: false });
+    };
+    const choice = (index: number, name = `${index}`) => ({ name, value: `${index}` });
+    const many = Array.from({ length: 26 }, (_, index) => choice(index));
+    await answer(many.slice(1));
+    for (const bad of [many, [choice(1, 'x'.repeat(101))], [choice(1, ' ')]]) {
+      await expect(answer(bad)).rejects.toMatchObject({ code: 50_035 });
+    }
+  });
+
   it('reach a client of discord.js, take one answer, and lose their token', async () => {
     const discord = await makeDiscord();
     await rest(discord).put(Routes.applicationCommands(discord.world.applicationId), {

@@ -1,10 +1,14 @@
 // Routes of the small Discord for channels and their messages.
 
-import { type Asked, failure, type Route, route, type Surroundings } from './route.ts';
+import { type Answer, type Asked, failure, type Route, route, type Surroundings } from './route.ts';
 import { isEphemeral, type Json, latest, type Message, type MessageState, type World } from './world.ts';
 
 export const unknownMessage = failure(404, 10_008, 'Unknown Message');
+/** Discord remembers a nonce for "the past few minutes". */
+const nonceMs = 300_000;
 const unknownChannel = failure(404, 10_003, 'Unknown Channel');
+const noAccess = failure(403, 50_001, 'Missing Access');
+const noPermission = failure(403, 50_013, 'Missing Permissions');
 
 /** Channels, messages, threads. */
 export function channelRoutes(
@@ -20,10 +24,10 @@ export function channelRoutes(
     return found ? message : undefined;
   };
   const path = `/channels/${id}/messages`;
-  return [
+  const routes: Route[] = [
     route('GET', at(`/channels/${id}`), ({ params: [channel = ''] }) => {
       const found = world.channels.get(channel);
-      return found ? world.channelJson(found) : unknownChannel;
+      return found && world.channelJson(found);
     }),
     {
       ...route('POST', at(`/channels/${id}/typing`), () => undefined),
@@ -82,6 +86,18 @@ export function channelRoutes(
       checks: 'thread',
     },
   ];
+  return routes.map((each) => ({
+    ...each,
+    answer: (asked) => refusalOf(world, each.method, asked.params[0]) ?? each.answer(asked),
+  }));
+}
+
+/** What the bot may not do in a channel; interactions bring their own way in. */
+function refusalOf(world: World, method: string, channelId = ''): Answer | undefined {
+  if (!world.channels.has(channelId)) return unknownChannel;
+  const lacks = world.lacking.get(channelId);
+  if (lacks === 'view') return noAccess;
+  return lacks === 'send' && method === 'POST' ? noPermission : undefined;
 }
 
 interface Reference {
@@ -95,7 +111,10 @@ function postMessage(world: World, emit: Surroundings['emit'], asked: Asked): un
   if (!channel) return unknownChannel;
   const nonce = body.nonce === undefined || body.nonce === null ? undefined : String(body.nonce);
   if (nonce !== undefined && body.enforce_nonce === true) {
-    const same = [...world.messages.values()].find((other) => other.nonce === nonce);
+    const since = world.now() - nonceMs;
+    const same = [...world.messages.values()].find(
+      (other) => other.nonce === nonce && (other.states[0]?.at ?? 0) >= since,
+    );
     if (same) return world.messageJson(same);
   }
   const reference = body.message_reference as Reference | undefined;

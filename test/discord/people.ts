@@ -84,7 +84,7 @@ export function createPerson(world: World, gateway: Gateway, account: Account, h
     };
     world.interactions.set(record.id, record);
     gateway.emit('INTERACTION_CREATE', {
-      ...interactionJson(world, account, record, part.direct === true),
+      ...interactionJson(world, world.accounts.get(account.id) ?? account, record, part.direct === true),
       data,
       ...(part.source ? { message: world.messageJson(part.source) } : {}),
     });

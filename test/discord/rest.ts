@@ -61,9 +61,9 @@ async function serve(
   const record = (status: number) =>
     options.requests.push({ at, method, path, body: body as Json, files, status });
   const fault = options.faults.meet(method, path);
-  if (fault === 'drop') {
+  if (fault === 'drop' || fault === 'hang') {
     record(0);
-    response.destroy();
+    if (fault === 'drop') response.destroy();
     return;
   }
   const headers: Record<string, string> = {};
@@ -120,6 +120,11 @@ function answerTo(
     return failure(401, 0, '401: Unauthorized');
   }
   const params = found.pattern.exec(path)?.slice(1) ?? [];
+  const flood = found.needsNoToken === true ? undefined : limits.count(['global', 50, 1_000], '', {});
+  if (flood) {
+    onProblem(`${method} ${path}: more than 50 requests in a second`);
+    return { ...flood, body: { ...(flood.body as Json), global: true } };
+  }
   const limited =
     found.bucket && limits.count(found.bucket, params[found.needsNoToken ? 1 : 0] ?? '', headers);
   if (limited) {

@@ -45,7 +45,7 @@ export interface Account {
   readonly id: string;
   readonly name: string;
   readonly isBot: boolean;
-  readonly roleIds: readonly string[];
+  roleIds: readonly string[];
 }
 
 /** A channel of the guild, one of its threads, or a conversation of two. */

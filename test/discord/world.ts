@@ -26,6 +26,8 @@ export function createWorld(now: () => number, token: string) {
   const commands = new Map<string, Json>();
   /** Names of files whose download never ends. */
   const stalled = new Set<string>();
+  /** Channels that the bot cannot see, or cannot write to. */
+  const lacking = new Map<string, 'view' | 'send'>();
 
   const world = {
     now,
@@ -42,6 +44,7 @@ export function createWorld(now: () => number, token: string) {
     stalled,
     /** Where files are, such as `http://127.0.0.1:1234`. */
     filesAt: 'https://cdn.invalid',
+    lacking,
     newId,
     addChannel(name: string, part: Partial<Channel> = {}): Channel {
       const channel = { id: newId(), name, type: 0, ...part };
@@ -57,6 +60,11 @@ export function createWorld(now: () => number, token: string) {
       const account = { id: newId(), name, isBot: false, roleIds };
       accounts.set(account.id, account);
       return account;
+    },
+    /** What somebody does from now on, they do with these roles. */
+    setRoles(userId: string, roleIds: readonly string[]): void {
+      const account = accounts.get(userId);
+      if (account) account.roleIds = roleIds;
     },
     /** The conversation of the bot with one user. */
     directChannel(userId: string): Channel {

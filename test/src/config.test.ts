@@ -166,6 +166,7 @@ describe('a value that is not allowed', () => {
       { live: { readySeconds: 0 } },
       'live.readySeconds: 0 is not allowed. Allowed: a number above 0 to 3600.',
     ],
+    [{ live: { trialSeconds: 4 } }, 'live.trialSeconds: with ready.heartbeat at least 5 seconds'],
     [{ live: { trialSeconds: null } }, 'live.trialSeconds: null is not allowed. Allowed: a number above 0'],
     [
       { staging: { restart: 'maybe' } },

@@ -53,8 +53,11 @@ export interface Outbox {
   put(message: Omit<Message, 'id'>): void;
   /** Hands out waiting messages, oldest first; of branches only as many as may still start. */
   take(actions: readonly MessageAction[], limit: number): Message[];
-  /** Whoever took a message has dealt with it. */
-  finish(id: number): void;
+  /**
+   * Whoever took a message has dealt with it, or deals with it now: what `deal` writes into this database stands there
+   * together with the end of the message, or not at all.
+   */
+  finish(id: number, deal?: () => void): void;
   /** It could not be dealt with now: it waits again. */
   putBack(id: number): void;
   /** Puts back what was taken by somebody who died before finishing it. */
@@ -87,7 +90,13 @@ export function createOutbox(database: Database): Outbox {
       database
         .transaction(() => actions.flatMap((action) => takeOf(database, action, limit)).slice(0, limit))
         .immediate(),
-    finish: (id) => void database.prepare('DELETE FROM hook_outbox WHERE id = ?').run(id),
+    finish: (id, deal) =>
+      database
+        .transaction(() => {
+          deal?.();
+          database.prepare('DELETE FROM hook_outbox WHERE id = ?').run(id);
+        })
+        .immediate(),
     putBack: (id) => void database.prepare(`UPDATE hook_outbox SET state = 'waiting' WHERE id = ?`).run(id),
     putBackTaken: () => void database.prepare(`UPDATE hook_outbox SET state = 'waiting'`).run(),
   };

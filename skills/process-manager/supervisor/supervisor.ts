@@ -231,8 +231,7 @@ function watchEndings(options: SupervisorOptions, onEnded: () => void): { look()
 function deliver({ hooks, onNotice, logger }: SupervisorOptions): void {
   for (const message of hooks.outbox.take(['notify_channel'], 100)) {
     try {
-      onNotice(message);
-      hooks.outbox.finish(message.id);
+      hooks.outbox.finish(message.id, () => onNotice(message));
     } catch (error) {
       hooks.outbox.putBack(message.id);
       logger.warn({ message: message.id, error: describe(error) }, 'a notification has to wait');

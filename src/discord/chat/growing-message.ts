@@ -8,6 +8,7 @@ import { createLiveMessage, type LiveMessage } from '../live-message.ts';
 import type { Payload } from '../render/payload.ts';
 import { cut, visible } from '../render/text.ts';
 import type { Writer } from '../render/writer.ts';
+import type { Timing } from '../surroundings.ts';
 import type { GrowingMessage, GrowingOptions } from './contract.ts';
 import { type Pages, paginate } from './pages.ts';
 import { createPlace, type Place } from './place.ts';
@@ -35,7 +36,7 @@ export interface GrowingSurroundings {
   readonly writer: Writer;
   mask(text: string): string;
   readonly secrets: readonly string[];
-  readonly editMs: number;
+  readonly timing: Pick<Timing, 'editMs' | 'editRetryMs'>;
   /** Whether anybody is told of a Stop button. */
   readonly canStop: boolean;
   readonly logger: Logger;
@@ -65,7 +66,7 @@ export function createGrowingMessage(
   options: GrowingOptions,
   onEnd: () => void,
 ): OwnedMessage {
-  const { delivery, wills, mask, secrets, editMs, logger } = surroundings;
+  const { delivery, wills, mask, secrets, timing, logger } = surroundings;
   const { replyTo, branch, whenEmpty = '(no answer)' } = options;
   const pages: Page[] = [];
   let text = '';
@@ -95,7 +96,7 @@ export function createGrowingMessage(
   const bring = async (page: Page, payload: Payload) => {
     page.shown = undefined;
     const outcome = await page.place.bring(payload);
-    if (outcome === 'gone') return outcome;
+    if (outcome !== 'done') return outcome;
     page.shown = payload;
     const { messageId = '' } = page.place;
     if ((payload.components ?? []).length === 0) wills.drop(messageId);
@@ -107,7 +108,7 @@ export function createGrowingMessage(
     const place = createPlace(delivery, channelId, pages.length === 0 ? replyTo : undefined);
     const live = createLiveMessage(
       (payload) => bring(page, payload),
-      editMs,
+      timing,
       logger,
       () => {},
     );

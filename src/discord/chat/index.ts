@@ -9,6 +9,7 @@ import type { Confirmations } from '../confirmations.ts';
 import type { Delivery } from '../delivery.ts';
 import type { NoticeStore } from '../notices.ts';
 import type { Writer } from '../render/writer.ts';
+import type { Timing } from '../surroundings.ts';
 import type { Chat, StopRequest } from './contract.ts';
 import { createGrowingMessage, type OwnedMessage } from './growing-message.ts';
 import { keepAnswer } from './keep.ts';
@@ -35,7 +36,7 @@ export interface ChatSurroundings {
   readonly writer: Writer;
   mask(text: string): string;
   readonly secrets: readonly string[];
-  readonly editMs: number;
+  readonly timing: Pick<Timing, 'editMs' | 'editRetryMs'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onStop: ((request: StopRequest) => unknown) | undefined;

@@ -2,8 +2,7 @@
 // then on.
 
 import { randomUUID } from 'node:crypto';
-import { DiscordAPIError } from 'discord.js';
-import type { Delivery } from '../delivery.ts';
+import { type Delivery, type Edited, verdictOf } from '../delivery.ts';
 import type { Payload } from '../render/payload.ts';
 
 const nonceLength = 25;
@@ -13,8 +12,8 @@ const mostFailures = 4;
 export interface Place {
   /** Known once it has been posted. */
   readonly messageId: string | undefined;
-  /** Makes the message look like this; `gone` where it never will. */
-  bring(payload: Payload): Promise<'done' | 'gone'>;
+  /** Makes the message look like this. */
+  bring(payload: Payload): Promise<Edited>;
   /** From now on a few failures in a row are the end. */
   hurry(): void;
 }
@@ -26,8 +25,7 @@ export function createPlace(delivery: Delivery, channelId: string, replyTo?: str
   let isRepeated = false;
   let inHurry = false;
   let failures = 0;
-  const edit = async (payload: Payload) =>
-    (await delivery.edit({ channelId, messageId }, payload)) === 'done' ? 'done' : 'gone';
+  const edit = (payload: Payload) => delivery.edit({ channelId, messageId }, payload);
   return {
     get messageId() {
       return messageId;
@@ -38,7 +36,7 @@ export function createPlace(delivery: Delivery, channelId: string, replyTo?: str
     },
     async bring(payload) {
       try {
-        let outcome: 'done' | 'gone' = 'done';
+        let outcome: Edited = 'done';
         if (messageId !== undefined) outcome = await edit(payload);
         else {
           const wasTried = isRepeated;
@@ -51,14 +49,9 @@ export function createPlace(delivery: Delivery, channelId: string, replyTo?: str
         return outcome;
       } catch (error) {
         failures++;
-        if (isRefusal(error) || (inHurry && failures >= mostFailures)) return 'gone';
-        throw error;
+        if (inHurry && failures >= mostFailures) return 'gone';
+        return verdictOf(error);
       }
     },
   };
-}
-
-/** No such channel, no right to write, a text that it does not take: no repetition mends that. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof DiscordAPIError && [400, 403, 404].includes(error.status);
 }

@@ -173,7 +173,13 @@ describe('a question in a channel', () => {
     await until('its will is there', () => willsOf(bot) === 1);
     await bot.stop();
     expect(await answer).toBe(false);
-    await startBot(discord, ada, { root: bot.root, skills: [makeSkill([])], timing, waits: false });
+    const next = await startBot(discord, ada, {
+      root: bot.root,
+      skills: [makeSkill([])],
+      timing,
+      waits: false,
+    });
+    await until('the next is connected', () => next.discord.state() === 'ready');
     expect(await answerTo(ada.pressId(message, yes))).toMatch(/open no more: the bot was restarted/);
     await until('the buttons are gone', () => buttonsOf(message).length === 0);
     expect(latest(message).content).toMatch(/version: 1.2[\s\S]*open no more: the bot was restarted/);
