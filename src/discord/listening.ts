@@ -107,7 +107,8 @@ function createThreads({ client, logger }: ListeningOptions): (message: Message)
       return (first as { author?: { id?: string } }).author?.id === connected.user.id;
     } catch (error) {
       // There need not be such a message; and where Discord did not say, it is asked again.
-      if ((error as { status?: number }).status !== 404) known.delete(threadId);
+      const { status = 500 } = error as { status?: number };
+      if (status >= 500) known.delete(threadId);
       logger.debug({ error: String(error) }, 'nobody knows what a thread was made of');
       return false;
     }

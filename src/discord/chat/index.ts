@@ -62,6 +62,7 @@ export function createChat(surroundings: ChatSurroundings): ChatService {
   const finishing = new Set<Promise<unknown>>();
   const authors = new Map<string, string>();
   const typed = new Map<string, number>();
+  let closed = false;
   const keep = (channelId: string, text: string) => {
     keepAnswer(store, channelId, text, logger);
     surroundings.noticed();
@@ -75,7 +76,8 @@ export function createChat(surroundings: ChatSurroundings): ChatService {
         options,
         () => growing.delete(message),
       );
-      growing.set(message, { channelId, branch, askedBy: authors.get(replyTo ?? '') });
+      if (closed) message.abandon();
+      else growing.set(message, { channelId, branch, askedBy: authors.get(replyTo ?? '') });
       return {
         write: message.write,
         doing: message.doing,
@@ -86,7 +88,7 @@ export function createChat(surroundings: ChatSurroundings): ChatService {
         },
       };
     },
-    confirm: questions.ask,
+    confirm: async (...question) => !closed && (await questions.ask(...question)),
     typing(channelId) {
       const now = clock.now();
       const client = surroundings.client();
@@ -110,6 +112,7 @@ export function createChat(surroundings: ChatSurroundings): ChatService {
       for (const message of growing.keys()) message.resume();
     },
     async close() {
+      closed = true;
       questions.close();
       for (const message of [...growing.keys()]) message.abandon();
       await Promise.race([Promise.allSettled(finishing), sleep(farewellMs, undefined, { ref: false })]);

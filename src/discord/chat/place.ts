@@ -2,11 +2,14 @@
 // then on.
 
 import { randomUUID } from 'node:crypto';
+import { DiscordAPIError } from 'discord.js';
 import { type Delivery, type Edited, verdictOf } from '../delivery.ts';
 import type { Payload } from '../render/payload.ts';
 
 const nonceLength = 25;
 const mostFailures = 4;
+/** Discord: "Cannot reply without permission to read message history". */
+const noHistory = 160_002;
 
 /** Where a message stands, or is to stand. */
 export interface Place {
@@ -25,6 +28,17 @@ export function createPlace(delivery: Delivery, channelId: string, replyTo?: str
   let isRepeated = false;
   let inHurry = false;
   let failures = 0;
+  let answered = replyTo;
+  const post = async (payload: Payload): Promise<string> => {
+    try {
+      return (await delivery.post(channelId, payload, nonce, answered)).id;
+    } catch (error) {
+      if (answered === undefined || !isAboutReplies(error)) throw error;
+      // What cannot be said as an answer can be said all the same.
+      answered = undefined;
+      return post(payload);
+    }
+  };
   const edit = (payload: Payload) => delivery.edit({ channelId, messageId }, payload);
   return {
     get messageId() {
@@ -41,7 +55,7 @@ export function createPlace(delivery: Delivery, channelId: string, replyTo?: str
         else {
           const wasTried = isRepeated;
           isRepeated = true;
-          messageId = (await delivery.post(channelId, payload, nonce, replyTo)).id;
+          messageId = await post(payload);
           // What Discord took the first time may have been an earlier text.
           if (wasTried) outcome = await edit(payload);
         }
@@ -54,4 +68,9 @@ export function createPlace(delivery: Delivery, channelId: string, replyTo?: str
       }
     },
   };
+}
+
+/** Replies need the right to read what was written before; and not everything can be replied to. */
+function isAboutReplies(error: unknown): boolean {
+  return error instanceof DiscordAPIError && (error.code === noHistory || error.status === 400);
 }

@@ -174,6 +174,21 @@ describe('an answer while it grows', () => {
     }
   });
 
+  it('is no reply where the bot may not reply, rather than nothing', async () => {
+    const { discord, ada, open } = await makeWriter();
+    const asked = ada.say(discord.home.id, 'well?');
+    for (const fault of [
+      { status: 403, code: 160_002 },
+      { status: 400, code: 50_035 },
+    ]) {
+      discord.faults.next({ method: 'POST', path: /messages$/, ...fault });
+      const [id] = await open(asked.id).finish('yes');
+      expect(discord.world.messages.get(id ?? '')?.referenced).toBeUndefined();
+      expect(id).toBeDefined();
+    }
+    expect(ownTexts(discord)).toEqual(['yes', 'yes']);
+  });
+
   it('is never empty', async () => {
     const { discord, bot, open } = await makeWriter();
     const message = open();
@@ -271,6 +286,21 @@ describe('an answer while it grows', () => {
     expect(() => bot.discord.chat.open('1', { branch: 'b' })).toThrow(/Discord is not there/);
     await expect(bot.discord.chat.confirm('1', {} as never, 'b')).rejects.toThrow(/Discord is not there/);
     expect(bot.discord.chat.typing('1')).toBeUndefined();
+  });
+});
+
+describe('an answer after the end of the bot', () => {
+  it('is kept as a notice while that can be, and no question is asked', async () => {
+    const { discord, bot, open } = await makeWriter();
+    const before = open();
+    before.write('some words and');
+    await until('it grows', () => ownMessages(discord).length === 1);
+    const closing = bot.discord.close();
+    expect(await before.finish('some words and more')).toEqual([]);
+    expect(await open().finish('too late')).toEqual([]);
+    expect(waitingNotices(bot)).toBe(2);
+    await closing;
+    expect(await bot.discord.chat.confirm(discord.home.id, {} as never, 'b1')).toBe(false);
   });
 });
 
