@@ -118,7 +118,7 @@ function asText(bytes: Buffer): string | undefined {
 }
 
 /** A frame that is longer than anything in the text that looks like one. */
-function framed(text: string): string {
+export function framed(text: string): string {
   const runs = text.match(/`{3,}/g) ?? [];
   const marks = '`'.repeat(runs.reduce((most, run) => Math.max(most, run.length + 1), 3));
   return `${marks}\n${text.replace(/\n$/, '')}\n${marks}`;
