@@ -19,6 +19,7 @@ const codeRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const logger = createLogger();
 /** sysexits.h: the configuration is wrong, so that the watchdog need not try again. */
 const configurationExit = 78;
+const farewellMs = 1_000;
 
 /** What the heart tells of the rest, as soon as there is one. */
 interface Pulse {
@@ -139,7 +140,11 @@ function stayUp(
     logger.info({ signal }, 'stopping');
     clearInterval(alive);
     for (const part of parts) part.stop();
-    void closeAll(talkers).finally(() => instance.close());
+    void closeAll(talkers).finally(() => {
+      instance.close();
+      // Whatever still waits, such as a request that nobody answers, is not waited for.
+      setTimeout(() => process.exit(), farewellMs).unref();
+    });
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);

@@ -37,7 +37,7 @@ export function createAttachments({
 }: AttachmentOptions): (files: readonly Attached[]) => Promise<string> {
   const own = api === undefined ? undefined : new URL(api).origin;
   let underWay = 0;
-  const read = async (file: Attached, signal: AbortSignal): Promise<string> => {
+  const read = async (file: Attached, timeUp: Promise<never>): Promise<string> => {
     const { name, size, url, contentType } = file;
     const told = `${JSON.stringify(cut(name, longestName))} (${size.toLocaleString('en')} bytes)`;
     const no = (why: string) => `[attached file ${told}: ${why}]`;
@@ -47,7 +47,7 @@ export function createAttachments({
     if (underWay >= mostAtOnce) return no('not read, too many files came at once');
     underWay++;
     try {
-      const bytes = await download(url, signal);
+      const bytes = await download(url, timeUp);
       const text = bytes && asText(bytes);
       if (text === undefined)
         return no(bytes ? 'not read, it is no text' : 'not read, it is longer than it says');
@@ -61,8 +61,14 @@ export function createAttachments({
   };
   return async (files) => {
     if (files.length === 0) return '';
-    const signal = AbortSignal.timeout(waitMs);
-    const texts = await Promise.all(files.slice(0, mostFiles).map((file) => read(file, signal)));
+    let timer: NodeJS.Timeout | undefined;
+    const timeUp = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`it took over ${waitMs} ms`)), waitMs);
+    });
+    // Nobody may be waiting for it.
+    timeUp.catch(() => {});
+    const texts = await Promise.all(files.slice(0, mostFiles).map((file) => read(file, timeUp)));
+    clearTimeout(timer);
     const left = files.length - texts.length;
     return [...texts, ...(left > 0 ? [`[${left} more attached files: not read]`] : [])].join('\n\n');
   };
@@ -76,22 +82,29 @@ function isTrusted(address: string, own: string | undefined): boolean {
   return url.protocol === 'https:' && url.port === '' && discordHosts.has(url.hostname);
 }
 
-/** The bytes, or nothing where they are more than may be. */
-async function download(url: string, signal: AbortSignal): Promise<Buffer | undefined> {
-  const response = await fetch(url, { signal, redirect: 'error' });
-  if (!response.ok || !response.body) {
-    await response.body?.cancel();
-    throw new Error(`it answered ${response.status}`);
+/**
+ * The bytes, or nothing where they are more than may be. The time is kept here: a signal that is given to `fetch` may be
+ * forgotten, with whatever garbage it hangs on, once the answer has begun.
+ */
+async function download(url: string, timeUp: Promise<never>): Promise<Buffer | undefined> {
+  const ending = new AbortController();
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  try {
+    const response = await Promise.race([fetch(url, { signal: ending.signal, redirect: 'error' }), timeUp]);
+    reader = response.body?.getReader();
+    if (!response.ok || !reader) throw new Error(`it answered ${response.status}`);
+    const chunks: Uint8Array[] = [];
+    for (let length = 0; length <= mostBytes; ) {
+      const { done, value } = await Promise.race([reader.read(), timeUp]);
+      if (done) return Buffer.concat(chunks);
+      length += value.length;
+      chunks.push(value);
+    }
+    return undefined;
+  } finally {
+    ending.abort();
+    reader?.cancel().catch(() => {});
   }
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    // Leaving the loop ends the download.
-    if (length > mostBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** What is no UTF-8, or has zeros in it, is no text. */
@@ -105,7 +118,7 @@ function asText(bytes: Buffer): string | undefined {
 }
 
 /** A frame that is longer than anything in the text that looks like one. */
-function framed(text: string): string {
+export function framed(text: string): string {
   const runs = text.match(/`{3,}/g) ?? [];
   const marks = '`'.repeat(runs.reduce((most, run) => Math.max(most, run.length + 1), 3));
   return `${marks}\n${text.replace(/\n$/, '')}\n${marks}`;

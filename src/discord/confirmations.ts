@@ -4,6 +4,7 @@
 import { type ButtonInteraction, MessageFlags, type StringSelectMenuInteraction } from 'discord.js';
 import type { Actor, Clock, Confirmation, Logger } from '../../skills/tool.ts';
 import type { Payload, Row } from './render/payload.ts';
+import { plain } from './render/text.ts';
 import { mayAnswer, whoMayAnswer } from './who-may-answer.ts';
 
 const keptAnswers = 500;
@@ -26,7 +27,7 @@ interface Question {
 export interface Confirmations {
   /** Shows the question, and resolves with what the person says to it. */
   ask(confirmation: Confirmation, show: (buttons: Row) => void, acknowledge?: Acknowledge): Promise<boolean>;
-  /** A click on one of its buttons. */
+  /** A click on one of its buttons, by whoever this is now: their rights may have changed since they asked. */
   answer(click: ButtonInteraction, by: Actor): Promise<void>;
   /** A call has ended: its questions are open no more. */
   forget(ids: Iterable<string>): void;
@@ -62,7 +63,10 @@ export function createConfirmations(clock: Clock, logger: Logger): Confirmations
       if (!found) return whisper(click, reasons[endings.get(id) ?? 'unknown']);
       const { confirmation, resolve } = found;
       if (!mayAnswer(confirmation.actor, by)) {
-        return whisper(click, `Only ${whoMayAnswer(confirmation.actor)} can answer this.`);
+        return whisper(click, `Only ${plain(whoMayAnswer(confirmation.actor))} can answer this.`);
+      }
+      if (word === 'yes' && !confirmation.actor.rights.every((right) => by.rights.includes(right))) {
+        return whisper(click, 'You may not do this any more.');
       }
       if (clock.now() >= confirmation.expiresAt) {
         settle(id, 'expired');

@@ -63,8 +63,10 @@ export function startDiscord(options: DiscordOptions): Discord {
     notify({ text, channel = usual }) {
       logger.info({}, text);
       if (token === undefined || channel === undefined) return;
-      store.put(channel, text);
-      running?.noticed();
+      // Before it is shortened, or half of a secret would be left that nobody knows any more.
+      store.put(channel, mask(text));
+      // Later, for this may be part of a transaction; and what is told at the same moment goes together.
+      setImmediate(() => running?.noticed());
     },
     chat: service
       ? createLateChat({

@@ -77,12 +77,16 @@ async function carryOut(
   const { tool } = offered;
   const [given] = interaction.options.data;
   const input = inputOf(tool, given?.options ?? []);
-  // The dispatcher refuses; that it will is foreseen here, so that nobody else has to read it.
-  const isRefused = role === 'staging' || !actor.rights.includes(tool.permission);
-  const address = await calls.acknowledge(interaction, isRefused);
+  const isPrivate = willBeRefused(role, actor, offered);
+  const address = await calls.acknowledge(interaction, isPrivate);
   if (!address) return;
-  if (tool.name === 'list' && !isRefused) return panels.open(address, actor, input);
-  return calls.run({ address, actor, offered, input, isPrivate: isRefused });
+  if (tool.name === 'list' && !isPrivate) return panels.open(address, actor, input);
+  return calls.run({ address, actor, offered, input, isPrivate });
+}
+
+/** The dispatcher refuses; that it will is foreseen here, so that nobody else has to read it. */
+function willBeRefused(role: RouterOptions['role'], actor: Actor, { tool }: Offered): boolean {
+  return role === 'staging' || !actor.rights.includes(tool.permission);
 }
 
 async function complete(
@@ -98,15 +102,18 @@ async function complete(
 }
 
 async function press(
-  { confirmations, panels, writer, role, stops }: RouterOptions,
+  { tools, role, calls, panels, confirmations, writer, stops }: RouterOptions,
   interaction: ButtonInteraction | StringSelectMenuInteraction,
   actor: Actor,
 ): Promise<void> {
   const [prefix] = interaction.customId.split(':');
   if (prefix === confirmPrefix && interaction.isButton()) return confirmations.answer(interaction, actor);
   if (prefix === stopPrefix && interaction.isButton() && stops) return stops.press(interaction, actor);
-  if (prefix === panelPrefix && role === 'live') return panels.use(interaction, actor);
-  return whisper(interaction, writer.failure(gone).content);
+  const list = tools.find(({ tool }) => tool.name === 'list');
+  if (prefix !== panelPrefix || !list) return whisper(interaction, writer.failure(gone).content);
+  if (!willBeRefused(role, actor, list)) return panels.use(interaction, actor);
+  const address = await calls.acknowledge(interaction, true);
+  if (address) await calls.run({ address, actor, offered: list, input: {}, isPrivate: true });
 }
 
 const onlyInServers = new Failure(

@@ -20,7 +20,7 @@ import { createListening } from './listening.ts';
 import { createNoticeSender } from './notice-sender.ts';
 import type { NoticeStore } from './notices.ts';
 import { createPanels } from './panels.ts';
-import { registerCommands } from './register.ts';
+import { createRegistration } from './register.ts';
 import type { Payload } from './render/payload.ts';
 import { createWriter } from './render/writer.ts';
 import { createRouter } from './router.ts';
@@ -52,7 +52,7 @@ export function startService(options: DiscordOptions, token: string, store: Noti
   const mask = createMask(secrets);
   const writer = createWriter(mask, verbs);
   const actorOf = createActors(config);
-  const conversations = createConversations(options.database());
+  const conversations = createConversations(options.database(), logger);
   const confirmations = createConfirmations(clock, logger);
   const autocomplete = createAutocomplete(tools, dispatcher, clock);
   const delivery = createDelivery(() => connection.client(), clock);
@@ -93,22 +93,20 @@ export function startService(options: DiscordOptions, token: string, store: Noti
     writer,
     mask,
     secrets,
-    editMs: timing.editMs,
+    timing,
     clock,
     logger,
     onStop: options.onStop,
   });
   const offered = chat.stops ? [...commands, stopCommand] : commands;
-  const register = once(async (client: Client<true>) => registerCommands(client, offered, logger));
+  const registration = createRegistration(() => connection.client(), offered, timing, logger);
   const connection: Connection = connect({
     token,
     api: config.environment.discord.api,
     timing,
     logger,
-    onReady: (client) => {
-      register(client).catch((error: unknown) => {
-        logger.error({ error: String(error) }, 'the slash commands could not be registered');
-      });
+    onReady: () => {
+      registration.begin();
       calls.takeUp();
       chat.takeUp();
       sender.kick();
@@ -127,6 +125,11 @@ export function startService(options: DiscordOptions, token: string, store: Noti
     }),
     ...listening(options, timing, actorOf, chat, () => connection.client()),
   });
+  const upkeep = setInterval(() => {
+    if (!connection.isReady) return;
+    calls.takeUp();
+    chat.takeUp();
+  }, timing.upkeepMs);
   return {
     get isReady() {
       return connection.isReady;
@@ -136,6 +139,8 @@ export function startService(options: DiscordOptions, token: string, store: Noti
     say: async (channelId, text) =>
       (await delivery.post(channelId, { content: writer.passage(text, 1_900) })).id,
     close: async () => {
+      clearInterval(upkeep);
+      registration.stop();
       sender.stop();
       panels.close();
       await Promise.all([calls.close(), chat.close()]);
@@ -201,22 +206,5 @@ function startCharts({ config, dispatcher, clock, logger, loadCanvas }: DiscordO
       stopped = true;
       samples?.stop();
     },
-  };
-}
-
-/** Does it until it has succeeded, and then never again. */
-function once<T>(act: (given: T) => Promise<void>): (given: T) => Promise<void> {
-  let done = false;
-  let running: Promise<void> | undefined;
-  return (given) => {
-    if (done) return Promise.resolve();
-    running ??= act(given)
-      .then(() => {
-        done = true;
-      })
-      .finally(() => {
-        running = undefined;
-      });
-    return running;
   };
 }

@@ -20,18 +20,21 @@ export interface Offered {
 export interface Timing {
   /** Between two edits of one message: Discord allows five in five seconds for a whole channel. */
   readonly editMs: number;
+  /** Until a failed edit is tried again; doubles. */
+  readonly editRetryMs: number;
   readonly panelMs: number;
   /** How long a panel refreshes itself after somebody last used it. */
   readonly panelLifeMs: number;
   /** Between two messages with notices in one channel. */
   readonly noticeMs: number;
-  /** Until a failed message with notices is tried again; doubles. */
+  /** Until a failed message with notices is tried again; doubles up to `noticeMostMs`. */
   readonly noticeRetryMs: number;
+  readonly noticeMostMs: number;
   /** Discord's tokens of interactions live 15 minutes; ours are used for a little less. */
   readonly tokenMs: number;
   readonly followMs: number;
   readonly followForMs: number;
-  /** Until a login is tried again; doubles up to `loginMostMs`. */
+  /** Until a login, or the registration of the commands, is tried again; doubles up to `loginMostMs`. */
   readonly loginMs: number;
   readonly loginMostMs: number;
   /** A connection that is away for longer is given up, and a new one made. */
@@ -39,15 +42,19 @@ export interface Timing {
   readonly sampleMs: number;
   /** Until the files of a message have to be read. */
   readonly attachmentsMs: number;
+  /** Between two looks for ends of conversations that could not be brought to Discord. */
+  readonly upkeepMs: number;
 }
 
 /** The pauses of a bot. */
 export const usualTiming: Timing = {
   editMs: 2_000,
+  editRetryMs: 1_000,
   panelMs: 5_000,
   panelLifeMs: 600_000,
   noticeMs: 2_000,
   noticeRetryMs: 5_000,
+  noticeMostMs: 300_000,
   tokenMs: 14 * 60_000,
   followMs: 2_000,
   followForMs: 30 * 60_000,
@@ -56,6 +63,7 @@ export const usualTiming: Timing = {
   awayMs: 180_000,
   sampleMs: 60_000,
   attachmentsMs: 10_000,
+  upkeepMs: 60_000,
 };
 
 /** What the host hands in. */

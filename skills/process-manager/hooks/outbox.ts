@@ -58,8 +58,11 @@ export interface Outbox {
   put(message: NewMessage): void;
   /** Hands out waiting messages in the order in which they were put in. */
   take(actions: readonly MessageAction[], limit: number): Message[];
-  /** Whoever took a message has dealt with it. */
-  finish(id: number): void;
+  /**
+   * Whoever took a message has dealt with it, or deals with it now: what `deal` writes into this database stands there
+   * together with the end of the message, or not at all.
+   */
+  finish(id: number, deal?: () => void): void;
   /** It could not be dealt with now: it waits again. */
   putBack(id: number): void;
   /** People are told instead, as nobody else could be: in one step, so that a death leaves one or the other. */
@@ -91,7 +94,13 @@ export function createOutbox(database: Database): Outbox {
         .run({ action: message.action, kept: keptMessages });
     },
     take: (actions, limit) => database.transaction(() => take(database, actions, limit)).immediate(),
-    finish: (id) => void database.prepare('DELETE FROM hook_outbox WHERE id = ?').run(id),
+    finish: (id, deal) =>
+      database
+        .transaction(() => {
+          deal?.();
+          database.prepare('DELETE FROM hook_outbox WHERE id = ?').run(id);
+        })
+        .immediate(),
     putBack: (id) => void database.prepare(`UPDATE hook_outbox SET state = 'waiting' WHERE id = ?`).run(id),
     tellInstead: (message, text) => {
       const action: MessageAction = 'notify_channel';

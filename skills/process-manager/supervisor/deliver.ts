@@ -39,8 +39,7 @@ export function createDelivery(options: DeliveryOptions): () => void {
     toAgent();
     for (const message of hooks.outbox.take(['notify_channel'], mostAtOnce)) {
       try {
-        options.onNotice(message);
-        hooks.outbox.finish(message.id);
+        hooks.outbox.finish(message.id, () => options.onNotice(message));
       } catch (error) {
         hooks.outbox.putBack(message.id);
         logger.warn({ message: message.id, error: String(error) }, 'a notification has to wait');

@@ -1,18 +1,14 @@
-// One answer while it is written: as many messages of ours as it needs, each kept up to date by a live message, so there
-// is no pace but theirs. While it grows, the last of them says what is being done and has the button that stops it.
-// Whatever happens to Discord, the last text is either there or kept as a notice.
+// One answer while it is written: as many messages as it needs, at the pace of live messages and no other. While it
+// grows, the last of them says what is being done and has the button that stops it. Whatever happens to Discord, the
+// last text is either there or kept as a notice.
 
-import type { Logger } from '../../../skills/tool.ts';
-import type { Delivery } from '../delivery.ts';
-import { createLiveMessage, type LiveMessage } from '../live-message.ts';
 import type { Payload } from '../render/payload.ts';
 import { cut, visible } from '../render/text.ts';
 import type { Writer } from '../render/writer.ts';
 import type { GrowingMessage, GrowingOptions } from './contract.ts';
+import { createMessages, isSame, type MessagesSurroundings, type OwnMessage } from './messages.ts';
 import { type Pages, paginate } from './pages.ts';
-import { createPlace, type Place } from './place.ts';
 import { finishedPart } from './unfinished.ts';
-import type { Wills } from './wills.ts';
 
 /** The prefix of the ids of Stop buttons. */
 export const stopPrefix = 'stop';
@@ -29,140 +25,73 @@ const restName = 'rest.md';
 const waiting = '…';
 
 /** What growing messages are made with. */
-export interface GrowingSurroundings {
-  readonly delivery: Delivery;
-  readonly wills: Wills;
+export interface GrowingSurroundings extends MessagesSurroundings {
   readonly writer: Writer;
   mask(text: string): string;
   readonly secrets: readonly string[];
-  readonly editMs: number;
-  readonly logger: Logger;
+  /** Whether anybody is told of a Stop button. */
+  readonly canStop: boolean;
   /** Keeps a text that could not be shown, until Discord has it. */
   keep(channelId: string, text: string): void;
 }
 
-/** A growing message, and its end where nobody finishes it. */
+/** A growing message, and what the chat does with it. */
 export interface OwnedMessage extends GrowingMessage {
+  /** Discord is there again. */
+  resume(): void;
   /** The process ends: what has not been sent is kept. */
   abandon(): void;
 }
 
-interface Page {
-  readonly place: Place;
-  readonly live: LiveMessage;
-  /** What stands there for certain. */
-  shown: Payload | undefined;
-}
-
-/** An answer of which nothing stands anywhere yet. `onEnd` is called once, when it is over. */
+/** An answer of which nothing stands anywhere yet. `onEnd` is called when it is over. */
 export function createGrowingMessage(
   surroundings: GrowingSurroundings,
   channelId: string,
-  options: GrowingOptions,
+  { replyTo, branch, whenEmpty = '(no answer)' }: GrowingOptions,
   onEnd: () => void,
 ): OwnedMessage {
-  const { delivery, wills, mask, secrets, editMs, logger } = surroundings;
-  const { replyTo, branch, whenEmpty = '(no answer)' } = options;
-  const pages: Page[] = [];
+  const { mask, writer, secrets, canStop } = surroundings;
+  const components = canStop ? stopRow(branch) : [];
+  const layOutOf = createLayout(mask, secrets);
   let text = '';
   let note = '';
   let ending: Promise<readonly string[]> | undefined;
   let abandoned = false;
-  let laid: Pages & { of: string } = { pages: [], rest: '', of: '' };
 
-  const layOut = (): Pages => {
-    if (laid.of !== text) {
-      const part = finishedPart(text.slice(0, longestLook), secrets);
-      laid = { ...paginate(mask(visible(part)), pageRoom, mostPages), of: text };
-    }
-    return laid;
+  const layOut = () => layOutOf(text);
+  const draw = (index: number): Payload => {
+    const below = note === '' ? '' : `\n-# ▸ ${writer.sentence(note)}`;
+    return drawPage(layOut(), index, below, components);
   };
-  const below = () => (note === '' ? '' : `\n-# ▸ ${surroundings.writer.sentence(note)}`);
-  const growing = (index: number): Payload => {
-    const { pages: texts, rest } = layOut();
-    if (index < texts.length - 1) return { content: texts[index] ?? waiting };
-    const more = rest === '' ? '' : '\n-# … and more, which comes as a file.';
-    const content = `${texts[index] ?? ''}${more}${below()}`.trim();
-    return { content: content === '' ? waiting : content, components: stopRow(branch) };
-  };
-  const bring = async (page: Page, payload: Payload) => {
-    page.shown = undefined;
-    const outcome = await page.place.bring(payload);
-    if (outcome === 'gone') return outcome;
-    page.shown = payload;
-    const { messageId = '' } = page.place;
-    if ((payload.components ?? []).length === 0) wills.drop(messageId);
-    else wills.leave(channelId, messageId, cutOffText(layOut().pages[pages.indexOf(page)]));
-    if (!ending && page === pages.at(-1) && layOut().pages.length > pages.length) refresh(open());
-    return outcome;
-  };
-  const open = (): Page => {
-    const place = createPlace(delivery, channelId, pages.length === 0 ? replyTo : undefined);
-    const live = createLiveMessage(
-      (payload) => bring(page, payload),
-      editMs,
-      logger,
-      () => {},
-    );
-    const page: Page = { place, live, shown: undefined };
-    pages.push(page);
-    return page;
-  };
-  const refresh = (page: Page) => {
-    const index = pages.indexOf(page);
-    page.live.show(() => {
+  const messages = createMessages(surroundings, {
+    channelId,
+    replyTo,
+    willOf: (index) => cutOffText(layOut().pages[index]),
+    onShown(message) {
+      const isLast = message === messages.all.at(-1);
+      if (!ending && isLast && layOut().pages.length > messages.all.length) refresh(messages.open());
+    },
+  });
+  const refresh = (message: OwnMessage) => {
+    const index = messages.all.indexOf(message);
+    message.live.show(() => {
       // A secret that was found late changes what stands before it, too.
-      for (const [before, other] of pages.slice(0, index).entries()) {
-        if (!isSame(other.shown, growing(before))) other.live.show(() => growing(before));
+      for (const [before, other] of messages.all.slice(0, index).entries()) {
+        if (!isSame(other.shown, draw(before))) other.live.show(() => draw(before));
       }
-      return growing(index);
+      return draw(index);
     });
   };
   const grow = () => {
     if (ending || abandoned) return;
-    const last = pages.at(-1);
+    const last = messages.all.at(-1);
     if (last) refresh(last);
-    else if (note !== '' || layOut().pages.length > 0) refresh(open());
-  };
-  const settle = async (index: number, payload: Payload, isAgain = false): Promise<boolean> => {
-    const page = pages[index] ?? open();
-    if (isSame(page.shown, payload)) {
-      page.live.abandon();
-      return true;
-    }
-    page.place.hurry();
-    if (abandoned) return false;
-    const outcome = await page.live.finish(payload);
-    if (outcome === 'delivered') return true;
-    wills.release(page.place.messageId);
-    if (outcome === 'failed' || isAgain || page.place.messageId === undefined) return false;
-    // Somebody has deleted the message: there is another one.
-    wills.drop(page.place.messageId);
-    const rest = pages.splice(index);
-    open();
-    pages.push(...rest.slice(1));
-    return settle(index, payload, true);
+    else if (note !== '' || layOut().pages.length > 0) refresh(messages.open());
   };
   const end = async (words: string): Promise<readonly string[]> => {
-    const last = paginate(words, pageRoom, mostPages);
-    for (const [index, content] of last.pages.entries()) {
-      const isRest = index === last.pages.length - 1 && last.rest !== '';
-      const payload = isRest ? withRest(content, last.rest) : { content };
-      if (await settle(index, payload)) continue;
-      for (const page of pages) page.live.abandon();
-      for (const { place } of pages) wills.release(place.messageId);
-      surroundings.keep(channelId, words);
-      return [];
-    }
-    const kept = pages.slice(0, last.pages.length);
-    await Promise.all(pages.slice(last.pages.length).map((page) => takeAway(page)));
-    return kept.flatMap(({ place }) => place.messageId ?? []);
-  };
-  const takeAway = async ({ live, place }: Page) => {
-    const outcome = await live.finish({ content: waiting });
-    const { messageId } = place;
-    if (outcome !== 'delivered' || messageId === undefined) return wills.release(messageId);
-    await delivery.remove({ channelId, messageId }).catch(() => {});
+    const ids = await messages.finish(payloadsOf(words));
+    if (!ids) surroundings.keep(channelId, words);
+    return ids ?? [];
   };
   return {
     write(whole) {
@@ -177,12 +106,48 @@ export function createGrowingMessage(
       ending ??= end(wordsOf(mask(visible(bounded(whole, secrets))), whenEmpty)).finally(onEnd);
       return ending;
     },
+    resume: grow,
     abandon() {
       abandoned = true;
-      for (const { live } of pages) live.abandon();
+      messages.abandon();
       onEnd();
     },
   };
+}
+
+/** A text that grows, cut into what can be shown of it; looked at again only when it has changed. */
+function createLayout(mask: (text: string) => string, secrets: readonly string[]): (text: string) => Pages {
+  let laid: Pages & { of: string } = { pages: [], rest: '', of: '' };
+  return (text) => {
+    if (laid.of !== text) {
+      const part = finishedPart(text.slice(0, longestLook), secrets);
+      laid = { ...paginate(mask(visible(part)), pageRoom, mostPages), of: text };
+    }
+    return laid;
+  };
+}
+
+/** One of the messages while the text grows; only the last one has lines below and can be stopped. */
+function drawPage(
+  { pages, rest }: Pages,
+  index: number,
+  below: string,
+  components: NonNullable<Payload['components']>,
+): Payload {
+  if (index < pages.length - 1) return { content: pages[index] ?? waiting };
+  const more = rest === '' ? '' : '\n-# … and more, which comes as a file.';
+  const content = `${pages[index] ?? ''}${more}${below}`.trim();
+  return { content: content === '' ? waiting : content, components };
+}
+
+/** The last text in messages; what they do not hold comes with the last of them. */
+function payloadsOf(words: string): Payload[] {
+  const { pages, rest } = paginate(words, pageRoom, mostPages);
+  return pages.map((content, index) => {
+    if (rest === '' || index < pages.length - 1) return { content };
+    const note = `-# The rest, ${rest.length.toLocaleString('en')} characters: ${restName}`;
+    return { content: `${content}\n${note}`, files: [{ name: restName, data: rest }] };
+  });
 }
 
 /** Half of a secret at the end would be none to the mask. */
@@ -195,11 +160,6 @@ function wordsOf(text: string, whenEmpty: string): string {
   return text.replaceAll(/[\s\u200b-\u200d\u2060\ufeff]/g, '') === '' ? whenEmpty : text;
 }
 
-function withRest(content: string, rest: string): Payload {
-  const note = `-# The rest, ${rest.length.toLocaleString('en')} characters: ${restName}`;
-  return { content: `${content}\n${note}`, files: [{ name: restName, data: rest }] };
-}
-
 function cutOffText(text = ''): string {
   return `${text}\n-# Cut off here: the bot could not go on with this message.`.trim();
 }
@@ -208,13 +168,4 @@ function stopRow(branch: string): NonNullable<Payload['components']> {
   const id = `${stopPrefix}:${branch}`;
   if (id.length > longestId) return [];
   return [{ type: 1, components: [{ type: 2, style: 2, label: 'Stop', custom_id: id }] }];
-}
-
-function isSame(one: Payload | undefined, other: Payload): boolean {
-  return (
-    one !== undefined &&
-    one.content === other.content &&
-    (one.components ?? []).length === (other.components ?? []).length &&
-    (one.files ?? []).length === (other.files ?? []).length
-  );
 }

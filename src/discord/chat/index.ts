@@ -9,6 +9,7 @@ import type { Confirmations } from '../confirmations.ts';
 import type { Delivery } from '../delivery.ts';
 import type { NoticeStore } from '../notices.ts';
 import type { Writer } from '../render/writer.ts';
+import type { Timing } from '../surroundings.ts';
 import type { Chat, StopRequest } from './contract.ts';
 import { createGrowingMessage, type OwnedMessage } from './growing-message.ts';
 import { keepAnswer } from './keep.ts';
@@ -35,7 +36,7 @@ export interface ChatSurroundings {
   readonly writer: Writer;
   mask(text: string): string;
   readonly secrets: readonly string[];
-  readonly editMs: number;
+  readonly timing: Pick<Timing, 'editMs' | 'editRetryMs'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onStop: ((request: StopRequest) => unknown) | undefined;
@@ -54,13 +55,14 @@ export interface ChatService extends Chat {
 
 /** A chat without any answer yet. */
 export function createChat(surroundings: ChatSurroundings): ChatService {
-  const { database, delivery, store, editMs, logger, clock, onStop } = surroundings;
+  const { database, delivery, store, logger, clock, onStop } = surroundings;
   const wills = createWills(database, delivery, logger);
   const questions = createQuestions({ ...surroundings, wills });
   const growing = new Map<OwnedMessage, Growing>();
   const finishing = new Set<Promise<unknown>>();
   const authors = new Map<string, string>();
   const typed = new Map<string, number>();
+  let closed = false;
   const keep = (channelId: string, text: string) => {
     keepAnswer(store, channelId, text, logger);
     surroundings.noticed();
@@ -68,10 +70,14 @@ export function createChat(surroundings: ChatSurroundings): ChatService {
   return {
     open(channelId, options) {
       const { branch, replyTo } = options;
-      const message = createGrowingMessage({ ...surroundings, wills, editMs, keep }, channelId, options, () =>
-        growing.delete(message),
+      const message = createGrowingMessage(
+        { ...surroundings, wills, keep, canStop: onStop !== undefined },
+        channelId,
+        options,
+        () => growing.delete(message),
       );
-      growing.set(message, { channelId, branch, askedBy: authors.get(replyTo ?? '') });
+      if (closed) message.abandon();
+      else growing.set(message, { channelId, branch, askedBy: authors.get(replyTo ?? '') });
       return {
         write: message.write,
         doing: message.doing,
@@ -82,7 +88,7 @@ export function createChat(surroundings: ChatSurroundings): ChatService {
         },
       };
     },
-    confirm: questions.ask,
+    confirm: async (...question) => !closed && (await questions.ask(...question)),
     typing(channelId) {
       const now = clock.now();
       const client = surroundings.client();
@@ -101,8 +107,12 @@ export function createChat(surroundings: ChatSurroundings): ChatService {
       if (authors.size >= mostAuthors && oldest !== undefined) authors.delete(oldest);
       authors.set(messageId, actorId);
     },
-    takeUp: wills.carryOut,
+    takeUp() {
+      wills.carryOut();
+      for (const message of growing.keys()) message.resume();
+    },
     async close() {
+      closed = true;
       questions.close();
       for (const message of [...growing.keys()]) message.abandon();
       await Promise.race([Promise.allSettled(finishing), sleep(farewellMs, undefined, { ref: false })]);

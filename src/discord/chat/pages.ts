@@ -33,21 +33,26 @@ export function paginate(text: string, room: number, most: number): Pages {
 function cutOff(text: string, opener: string, room: number): { piece: string; open: string; next: string } {
   if (text.length <= room) return { piece: text, open: openAfter(text, opener).opener, next: '' };
   let at = placeToCut(text, room);
-  const { opener: open, since } = openAfter(text.slice(0, at), opener);
+  const { opener: open, since } = openAfter(text, opener, at);
   // A block that would begin on the last line begins in the next message.
   if (open !== '' && since > 0 && text.slice(since + open.length, at).trim() === '') {
     const before = text.slice(0, since).trimEnd();
     if (before !== '') return { piece: before, open: '', next: text.slice(since) };
   }
   const piece = text.slice(0, at);
-  if (open === '') return { piece: piece.trimEnd(), open, next: text.slice(at).trimStart() };
+  if (open === '') return { piece: piece.trimEnd(), open, next: withoutGap(text.slice(at)) };
   if (text[at] === '\n') at++;
   const next = text.slice(at);
   // The block ends here anyway; its own end would be an empty one in the next message.
   const end = /^\s*```/.exec(next);
   return end
-    ? { piece: piece.trimEnd(), open: '', next: next.slice(end[0].length).trimStart() }
+    ? { piece: piece.trimEnd() + closing, open: '', next: withoutGap(next.slice(end[0].length)) }
     : { piece: piece.trimEnd(), open, next };
+}
+
+/** Lines keep the blanks that they begin with: lists are made of them. */
+function withoutGap(text: string): string {
+  return text.replace(/^(?:[ \t]*\n)+|^ +/, '');
 }
 
 /** Behind the last line that fits, else between two words, else anywhere but within marks or half of a character. */
@@ -61,11 +66,11 @@ function placeToCut(text: string, room: number): number {
   return /[\ud800-\udbff]/.test(text[at - 1] ?? '') ? at - 1 : at;
 }
 
-/** How the code block began that is open behind a text, and where; nothing where none is. */
-function openAfter(text: string, before: string): { opener: string; since: number } {
+/** How the code block began that is open at this place, and where; nothing where none is. */
+function openAfter(text: string, before: string, end = text.length): { opener: string; since: number } {
   let opener = before;
   let since = 0;
-  for (let at = 0; at < text.length; at++) {
+  for (let at = 0; at < end; at++) {
     // Outside of a block a backslash takes the meaning from what follows.
     if (opener === '' && text[at] === '\\') at++;
     else if (text.startsWith(fence, at)) {

@@ -3,18 +3,20 @@
 
 import { randomUUID } from 'node:crypto';
 import { DiscordAPIError } from 'discord.js';
-import type { Delivery } from '../delivery.ts';
+import { type Delivery, type Edited, verdictOf } from '../delivery.ts';
 import type { Payload } from '../render/payload.ts';
 
 const nonceLength = 25;
 const mostFailures = 4;
+/** Discord: "Cannot reply without permission to read message history". */
+const noHistory = 160_002;
 
 /** Where a message stands, or is to stand. */
 export interface Place {
   /** Known once it has been posted. */
   readonly messageId: string | undefined;
-  /** Makes the message look like this; `gone` where it never will. */
-  bring(payload: Payload): Promise<'done' | 'gone'>;
+  /** Makes the message look like this. */
+  bring(payload: Payload): Promise<Edited>;
   /** From now on a few failures in a row are the end. */
   hurry(): void;
 }
@@ -26,8 +28,18 @@ export function createPlace(delivery: Delivery, channelId: string, replyTo?: str
   let isRepeated = false;
   let inHurry = false;
   let failures = 0;
-  const edit = async (payload: Payload) =>
-    (await delivery.edit({ channelId, messageId }, payload)) === 'done' ? 'done' : 'gone';
+  let answered = replyTo;
+  const post = async (payload: Payload): Promise<string> => {
+    try {
+      return (await delivery.post(channelId, payload, nonce, answered)).id;
+    } catch (error) {
+      if (answered === undefined || !isAboutReplies(error)) throw error;
+      // What cannot be said as an answer can be said all the same.
+      answered = undefined;
+      return post(payload);
+    }
+  };
+  const edit = (payload: Payload) => delivery.edit({ channelId, messageId }, payload);
   return {
     get messageId() {
       return messageId;
@@ -38,12 +50,12 @@ export function createPlace(delivery: Delivery, channelId: string, replyTo?: str
     },
     async bring(payload) {
       try {
-        let outcome: 'done' | 'gone' = 'done';
+        let outcome: Edited = 'done';
         if (messageId !== undefined) outcome = await edit(payload);
         else {
           const wasTried = isRepeated;
           isRepeated = true;
-          messageId = (await delivery.post(channelId, payload, nonce, replyTo)).id;
+          messageId = await post(payload);
           // What Discord took the first time may have been an earlier text.
           if (wasTried) outcome = await edit(payload);
         }
@@ -51,14 +63,14 @@ export function createPlace(delivery: Delivery, channelId: string, replyTo?: str
         return outcome;
       } catch (error) {
         failures++;
-        if (isRefusal(error) || (inHurry && failures >= mostFailures)) return 'gone';
-        throw error;
+        if (inHurry && failures >= mostFailures) return 'gone';
+        return verdictOf(error);
       }
     },
   };
 }
 
-/** No such channel, no right to write, a text that it does not take: no repetition mends that. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof DiscordAPIError && [400, 403, 404].includes(error.status);
+/** Replies need the right to read what was written before; and not everything can be replied to. */
+function isAboutReplies(error: unknown): boolean {
+  return error instanceof DiscordAPIError && (error.code === noHistory || error.status === 400);
 }

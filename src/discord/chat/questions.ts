@@ -6,6 +6,7 @@ import { asking, type Confirmations } from '../confirmations.ts';
 import type { Delivery } from '../delivery.ts';
 import { createLiveMessage } from '../live-message.ts';
 import type { Writer } from '../render/writer.ts';
+import type { Timing } from '../surroundings.ts';
 import { createPlace, type Place } from './place.ts';
 import type { Wills } from './wills.ts';
 
@@ -18,7 +19,7 @@ export interface QuestionSurroundings {
   readonly confirmations: Confirmations;
   readonly wills: Wills;
   readonly writer: Writer;
-  readonly editMs: number;
+  readonly timing: Pick<Timing, 'editMs' | 'editRetryMs'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -44,7 +45,7 @@ const restarted = '-# This question is open no more: the bot was restarted. Ask 
 
 /** Without any question yet. */
 export function createQuestions(surroundings: QuestionSurroundings): Questions {
-  const { confirmations, wills, writer, clock, logger, delivery, editMs } = surroundings;
+  const { confirmations, wills, writer, clock, logger, delivery, timing } = surroundings;
   const open = new Map<string, { branch: string; channelId: string; end(how: Ending): void }>();
 
   async function ask(
@@ -112,7 +113,7 @@ export function createQuestions(surroundings: QuestionSurroundings): Questions {
 
   /** The next process takes the buttons away where this one does not get to it. */
   async function settle(place: Place, asked: string, ending: Ending): Promise<void> {
-    const live = createLiveMessage(place.bring, editMs, logger, () => {});
+    const live = createLiveMessage(place.bring, timing, logger, () => {});
     const outcome = await live.finish({ content: `${asked}\n${words[ending]}` });
     if (outcome === 'failed') wills.release(place.messageId);
     else wills.drop(place.messageId);
