@@ -84,6 +84,21 @@ describe('a question in a channel', () => {
     await until('no will is left', () => willsOf(bot) === 0);
   });
 
+  it('that nobody on Discord has asked for is answered by any owner, and by no outsider', async () => {
+    const { discord, bea, eve, bot } = await makeAsker();
+    const clock: Actor = {
+      ...{ id: 'system:clock', name: 'the clock', surface: 'system' },
+      rights: ['read', 'operate', 'deploy'],
+    };
+    const answer = ask(bot, discord, makeQuestion(clock));
+    const message = await shown(discord);
+    expect(latest(message).content).toContain('Only an owner can answer');
+    expect(await answerTo(eve.press(message, 'Confirm'))).toBe('Only an owner can answer this.');
+    bea.press(message, 'Confirm');
+    expect(await answer).toBe(true);
+    await until('it says who', () => /✅ Confirmed by Bea\.$/.test(latest(message).content));
+  });
+
   it('is refused by its other button', async () => {
     const { discord, ada, bot } = await makeAsker();
     const answer = ask(bot, discord, makeQuestion(actorOf(ada)));
