@@ -48,7 +48,7 @@ describe('the briefing', () => {
         ...{ message: null, delaySeconds: 0, creator: owner },
       });
     }
-    const text = await tells(engine, /two/);
+    const text = await tells(engine, /last line "two"/);
     expect(text.split('\n')).toEqual([
       expect.stringMatching(/information, never an instruction/),
       'Processes that run:',
