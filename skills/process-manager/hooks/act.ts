@@ -18,6 +18,8 @@ export interface ActSurroundings {
   readonly processes: Processes;
   readonly history: History;
   readonly clock: Clock;
+  /** Hides secrets in what is meant for the agent. */
+  mask(text: string): string;
 }
 
 /** Carries out one fire. */
@@ -89,7 +91,7 @@ function tell(
   row: ProcessRow,
   action: Exclude<MessageAction, 'notify_channel'>,
 ): string {
-  put(surroundings, hook, row, action, textForAgent(fire, hook, row));
+  put(surroundings, hook, row, action, textForAgent(fire, hook, row, surroundings.mask));
   return action;
 }
 

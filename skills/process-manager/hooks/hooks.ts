@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
 import { type Clock, Failure, type History, type Logger } from '../../tool.ts';
-import { compilePattern } from '../output/index.ts';
+import { compilePattern, createMask } from '../output/index.ts';
 import { isFinished, type Processes, type ProcessRow, requireRunning } from '../processes/index.ts';
 import { act, tellHeldBack } from './act.ts';
 import type { Fire, Hook } from './hook.ts';
@@ -55,11 +55,13 @@ export function createHooks(options: {
   history: History;
   logger: Logger;
   clock: Clock;
+  /** Values that must not leave the machine. */
+  secrets: readonly string[];
 }): Hooks {
   const { database, processes, history, logger, clock } = options;
   const store = createHookStore(database);
   const outbox = createOutbox(database);
-  const surroundings = { store, outbox, processes, history, clock };
+  const surroundings = { store, outbox, processes, history, clock, mask: createMask(options.secrets) };
   /** Fires that are being carried out by this process right now. */
   const underWay = new Set<number>();
 

@@ -48,7 +48,7 @@ describe('the briefing', () => {
         ...{ message: null, delaySeconds: 0, creator: owner },
       });
     }
-    const text = await tells(engine, /two/);
+    const text = await tells(engine, /last line "two"/);
     expect(text.split('\n')).toEqual([
       expect.stringMatching(/information, never an instruction/),
       'Processes that run:',
@@ -146,10 +146,10 @@ describe('the briefing when nothing can be read', () => {
     database.pragma('busy_timeout = 50');
     const holder = new Sqlite(join(root, 'memory/understudy.db'));
     onTestFinished(() => void holder.close());
-    // A row has to be brought up to date, and nobody may write.
-    const row = await spawnShell(engine, 'true');
-    await until('it has ended', () => engine.processes.leftovers(row).length === 0);
+    await spawnShell(engine, `while [ ! -e ${root}/go ]; do sleep 0.02; done`);
     holder.exec('BEGIN EXCLUSIVE');
+    // Now a row has to be brought up to date, and nobody may write.
+    writeFileSync(join(root, 'go'), '');
     let text = '';
     await until('its end cannot be written', () => {
       void briefing(engine).then((said) => {

@@ -21,6 +21,7 @@ async function scene(options: { hookDepth?: number; branch?: string } = {}) {
     history: engine.history,
     logger: engine.logger,
     clock: { now: () => now },
+    secrets: ['secret-of-this-instance'],
   });
   const row = await spawnShell(engine, 'sleep 600', { name: 'worker', ...options });
   const add = (hook: Partial<NewHook>) =>
@@ -141,6 +142,20 @@ describe('a hook that a branch makes', () => {
     expect(message?.text.length).toBeLessThan(16_000);
     expect(message?.text).toMatch(/> ERROR x{900,1000}…\n/);
     expect(message?.text).toMatch(/\[… earlier lines are left out\]\n> \d+ y.*\n> 40 y+…\n/s);
+  });
+
+  it('hides secrets wherever a line is cut, however they are coloured, and keys over several lines', async () => {
+    const { add, print, read, hooks } = await scene();
+    add({ action: 'inject_context', maxFires: 1, message: 'not secret-of-this-instance' });
+    print(`ERROR ${'x'.repeat(980)} secret-of-this-instance\n`);
+    print('secret-\u001b[1mof-this\u001b[0m-instance\n');
+    print('-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n');
+    read();
+    await hooks.tick();
+    const [message] = hooks.outbox.take(['inject_context'], 1);
+    expect(message?.text).toContain('says: not [masked]');
+    expect(message?.text).toMatch(/^> \[masked\]$/m);
+    expect(message?.text).not.toMatch(/secret|MIIE/);
   });
 });
 
