@@ -5,7 +5,7 @@ import { type Agent, type Chat, createAgent } from './agent/index.ts';
 import type { Instance } from './instance.ts';
 
 /** A surface on which people talk. */
-export interface Place {
+interface Place {
   readonly chat: Chat;
   /** True of its own channels, while it is there. */
   owns(channel: string): boolean;

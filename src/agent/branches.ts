@@ -6,7 +6,7 @@ import type { Usage } from './model/index.ts';
 import { type BranchEvent, type BranchStatus, nextStatus } from './states.ts';
 
 /** Where a branch comes from. */
-export type Origin = 'person' | 'hook' | 'cycle';
+type Origin = 'person' | 'hook' | 'cycle';
 
 /** One thread of the agent's work. */
 export interface Branch {

@@ -13,7 +13,7 @@ import { createWork } from './work.ts';
 
 export { agentMigrations } from './migrations.ts';
 export { createModels, type Models } from './model/index.ts';
-export type { AgentOptions, Chat, GrowingMessage, IncomingMessage, OfferedTool } from './surroundings.ts';
+export type { Chat, IncomingMessage } from './surroundings.ts';
 
 /** The agent at work. */
 export interface Agent {

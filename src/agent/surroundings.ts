@@ -17,7 +17,7 @@ export interface GrowingMessage {
 }
 
 /** What is known of an answer before it is written. */
-export interface GrowingOptions {
+interface GrowingOptions {
   /** The message that it answers. */
   readonly replyTo?: string;
   readonly branch: string;

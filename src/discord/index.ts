@@ -10,7 +10,6 @@ import type { DiscordState } from './connection.ts';
 import { createNoticeStore } from './notices.ts';
 import type { DiscordOptions } from './surroundings.ts';
 
-export type { Chat, GrowingMessage, IncomingMessage, StopRequest } from './chat/contract.ts';
 export { discordMigrations } from './migrations.ts';
 export type { DiscordOptions } from './surroundings.ts';
 

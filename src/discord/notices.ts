@@ -26,7 +26,7 @@ export interface Notice {
 }
 
 /** A text that comes with a notice. */
-export interface NoticeFile {
+interface NoticeFile {
   readonly name: string;
   readonly text: string;
 }

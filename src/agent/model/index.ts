@@ -16,19 +16,14 @@ import { troublesOf } from './trouble.ts';
 import type { Fetch } from './wire.ts';
 
 export type {
-  CallPart,
   InvalidCall,
   Model,
   ModelMessage,
   Models,
   ModelTool,
   Part,
-  ResultPart,
   StepRequest,
   StepResult,
-  TextPart,
-  ThoughtPart,
-  ToolSchema,
   Usage,
 } from './contract.ts';
 export { interrupted } from './transcript.ts';

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { IncomingMessage } from '../../../src/discord/index.ts';
+import type { IncomingMessage } from '../../../src/discord/chat/contract.ts';
 import { makeDiscord } from '../../support/discord.ts';
 import { startBot, type TestBotOptions } from '../../support/discord-bot.ts';
 import { until } from '../../support/instance.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StopRequest } from '../../../../src/discord/index.ts';
+import type { StopRequest } from '../../../../src/discord/chat/contract.ts';
 import type { SmallDiscord } from '../../../discord/index.ts';
 import { latest } from '../../../discord/world.ts';
 import { buttonsOf, ownMessages } from '../../../support/chat.ts';
