@@ -79,7 +79,8 @@ export interface ToolContext<Engine> {
   readonly branch?: BranchReference;
   /**
    * Set where the caller comes to rest when the rest of the work replaces this very process, and is woken by what
-   * happens to the subject, such as `release:v1.10-…`. The handler then says so, and returns without waiting.
+   * happens to the subject: `release:NAME`, `rollback` or `restart`. The handler then says so, and returns without
+   * waiting. It counts only where the call ends well: one that fails has asked nobody to replace anything.
    */
   readonly handOver?: (subject: string) => void;
   /** Runs another tool for the same person, by the same rules. */
@@ -239,6 +240,21 @@ export interface Thought {
   readonly signal: AbortSignal;
 }
 
+/** One thread of the agent's work, as people are shown it. */
+export interface BranchSummary extends BranchReference {
+  readonly title: string;
+  readonly status: string;
+  /** What it waits for; null when it does not. */
+  readonly waitsFor: string | null;
+  readonly steps: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** Null where no price is known. */
+  readonly costUsd: number | null;
+  /** ISO 8601. */
+  readonly activeAt: string;
+}
+
 /** What a host gives to a skill. */
 export interface Host<Settings> {
   /** The instance root: the folder that holds config.json. */
@@ -261,6 +277,8 @@ export interface Host<Settings> {
   database(): Database;
   /** Asks a cheap model; left out where there is none. */
   readonly think?: (thought: Thought) => Promise<string>;
+  /** The agent's branches that are not over; left out where there is no agent. */
+  readonly branches?: () => readonly BranchSummary[];
   /** What the host knows to be wrong with the instance: configuration, tokens, skills that did not load. */
   diagnose(): Promise<Finding[]>;
 }

@@ -19,6 +19,7 @@ import {
   type Migration,
   type Running,
 } from '../skills/tool.ts';
+import { agentMigrations, createModels, describeBranches, type Models } from './agent/index.ts';
 import { type Config, defaultConfig, instanceFiles, loadConfig } from './config.ts';
 import { openDatabase } from './database.ts';
 import { diagnose } from './diagnosis.ts';
@@ -33,6 +34,10 @@ export interface Instance {
   readonly history: History;
   /** Opened on the first call. */
   database(): Database;
+  /** The language models; undefined without a key. */
+  models(): Models | undefined;
+  /** What the skills have to tell the agent at each of its turns. */
+  briefings(): Promise<string[]>;
   /** Starts what skills do all the time; a staging bot starts none of what it may not call. */
   startSkills(bot: Omit<Bot, 'dispatcher'>): Required<Running>;
   close(): void;
@@ -45,6 +50,8 @@ export interface InstanceOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Asks a cheap model; left out where there is none. */
+  readonly think?: Host<unknown>['think'];
   /** Of whatever else keeps tables in the instance's database. */
   readonly migrations?: readonly Migration[];
   /** Go on with defaults when config.json cannot be used: `doctor` says what is wrong with it. */
@@ -57,6 +64,7 @@ export function openInstance(options: InstanceOptions): Instance {
   const { config, problem } = readConfig(options);
   const migrations = [
     ...historyMigrations,
+    ...agentMigrations,
     ...loaded.skills.flatMap((skill) => skill.migrations),
     ...(options.migrations ?? []),
   ];
@@ -67,6 +75,11 @@ export function openInstance(options: InstanceOptions): Instance {
     return opened;
   };
   const history = createHistory(database, clock);
+  let made: { models: Models | undefined } | undefined;
+  const models = () => {
+    made ??= { models: createModels({ config, environment: config.environment, logger, clock }) };
+    return made.models;
+  };
   const hostFor = (): Host<never> => ({
     root,
     role: config.environment.role,
@@ -80,6 +93,8 @@ export function openInstance(options: InstanceOptions): Instance {
     clock,
     history,
     database,
+    branches: () => describeBranches(database()),
+    ...optional('think', options.think ?? models()?.think),
     diagnose: async () =>
       diagnose({
         config,
@@ -90,6 +105,8 @@ export function openInstance(options: InstanceOptions): Instance {
       }),
   });
   const catalogue = createCatalogue(loaded.skills, hostFor);
+  const allowed = () =>
+    catalogue.skills.filter(({ skill }) => skill.allowedInStaging || config.environment.role === 'live');
   const names = new Set(catalogue.entries.flatMap(({ tool }) => [tool.name, ...(tool.aliases ?? [])]));
   const dispatcher = createDispatcher({
     find: catalogue.find,
@@ -107,10 +124,12 @@ export function openInstance(options: InstanceOptions): Instance {
     dispatcher,
     history,
     database,
+    models,
+    briefings: () => Promise.all(allowed().map((each) => brief(each, logger))),
     startSkills: (bot) => {
-      const started = catalogue.skills
-        .filter(({ skill }) => skill.allowedInStaging || config.environment.role === 'live')
-        .flatMap(({ skill, engine }) => skill.start?.(engine() as never, { ...bot, dispatcher }) ?? []);
+      const started = allowed().flatMap(
+        ({ skill, engine }) => skill.start?.(engine() as never, { ...bot, dispatcher }) ?? [],
+      );
       return {
         get isInCharge() {
           return started.some((running) => running.isInCharge);
@@ -125,6 +144,23 @@ export function openInstance(options: InstanceOptions): Instance {
     },
     close: () => opened?.close(),
   };
+}
+
+/** A skill that cannot say anything now must not keep the agent from its work. */
+async function brief({ skill, engine }: Catalogue['skills'][number], logger: Logger): Promise<string> {
+  try {
+    return (await skill.briefing?.(engine() as never)) ?? '';
+  } catch (error) {
+    logger.warn({ skill: skill.name, error: String(error) }, 'a skill could not brief the agent');
+    return '';
+  }
+}
+
+function optional<Key extends string, Value>(
+  key: Key,
+  value: Value | undefined,
+): Partial<Record<Key, Value>> {
+  return value === undefined ? {} : ({ [key]: value } as Record<Key, Value>);
 }
 
 /** Where the skills of this code are. */

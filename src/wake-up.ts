@@ -47,6 +47,8 @@ export interface Event {
   readonly text: string;
   /** For the agent: with what it needs to go on. */
   readonly forAgent: string;
+  /** What the agent may be waiting for: `release:NAME`, `rollback` or `restart`. */
+  readonly subject: string;
   /** The channel that asked. */
   readonly channel?: string;
 }
@@ -107,6 +109,7 @@ function goodEvent({ name, version, stagedBy, channel }: Release): Event {
   return {
     id: `good:${name}`,
     text,
+    subject: `release:${name}`,
     forAgent: `${text} It was promoted${stagedBy ? ` by ${stagedBy}` : ''}, has passed its trial, and is the code that runs now.`,
     ...(channel ? { channel } : {}),
   };
@@ -130,6 +133,7 @@ function revertedEvent(
   return {
     id: `reverted:${release}:${at}`,
     text: `${outcome}${last(linesForPeople)}`,
+    subject: `release:${release}`,
     forAgent: `${outcome}${last(lines.length)}\nMore of its log: backups/${release}/live.log. Its code: backups/${release}/next/.`,
     ...(channel ? { channel } : {}),
   };
@@ -143,7 +147,7 @@ function contextEvent(context: z.infer<typeof contextSchema>, live: string): Eve
     action === 'restart'
       ? `${live} was restarted${because}${by}.`
       : `It was rolled back${because}${by}; ${live} is live.`;
-  return { id: contextId(context), text, forAgent: text, ...(channel ? { channel } : {}) };
+  return { id: contextId(context), subject: action, text, forAgent: text, ...(channel ? { channel } : {}) };
 }
 
 function contextId({ action, at, reason }: z.infer<typeof contextSchema>): string {

@@ -93,7 +93,8 @@ const table: ImportTable = {
   'src/database.ts': [contract],
   'src/history.ts': [contract],
   'src/log.ts': [contract],
-  'src/agent': surface,
+  'src/agent': [...surface, 'src/agent/model'],
+  'src/agent/model': [manager, contract, 'src/config.ts'],
   'src/discord': surface,
   'src/mcp': surface,
   'src/dashboard': surface,
@@ -108,9 +109,11 @@ const table: ImportTable = {
     'src/database.ts',
     'src/diagnosis.ts',
     'src/history.ts',
+    'src/agent',
   ],
   'src/cli': [...surface, 'skills/registry.ts', 'src/instance.ts', 'src/mcp', 'src/dashboard'],
   'src/welcome.ts': ['src/instance.ts'],
+  'src/agent-host.ts': [contract, 'src/agent', 'src/instance.ts'],
   'src/heartbeat.ts': [contract],
   'src/wake-up.ts': [contract],
   'src/index.ts': [
@@ -121,13 +124,21 @@ const table: ImportTable = {
     'src/log.ts',
     'src/wake-up.ts',
     'src/welcome.ts',
+    'src/agent-host.ts',
     'src/agent',
     'src/discord',
     'src/dashboard',
   ],
 };
 
-const entries = ['src/index.ts', 'src/cli/understudy.js', 'src/cli/index.ts', `${manager}/index.ts`];
+const entries = [
+  'src/index.ts',
+  'src/cli/understudy.js',
+  'src/cli/index.ts',
+  `${manager}/index.ts`,
+  'skills/memory/index.ts',
+  'skills/workshop/index.ts',
+];
 
 const longFiles = {
   'skills/tool.ts': {

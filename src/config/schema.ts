@@ -5,6 +5,14 @@ import { settingsShape } from '../../skills/process-manager/index.ts';
 
 const snowflake = z.string().regex(/^\d{15,22}$/, 'a Discord id: 15 to 22 digits');
 
+const price = z.number().min(0).max(1_000_000);
+const pricesSchema = z.strictObject({
+  input: price.describe('US dollars for a million tokens of input'),
+  output: price.describe('US dollars for a million tokens of output'),
+  cachedInput: price.optional().describe('The same for input from a cache; by default as input'),
+  cacheWrite: price.optional().describe('The same for input that is written to a cache; by default as input'),
+});
+
 const agentSchema = z
   .strictObject({
     answers: z
@@ -30,6 +38,31 @@ const agentSchema = z
       .max(100_000_000)
       .default(1_000_000)
       .describe('Tokens of one turn before it stops'),
+    contextTokens: z
+      .number()
+      .int()
+      .min(4_000)
+      .max(100_000_000)
+      .optional()
+      .describe('What the model can hold; set it for models of your own, which are taken to hold 32000'),
+    maxOutputTokens: z
+      .number()
+      .int()
+      .min(256)
+      .max(1_000_000)
+      .optional()
+      .describe('The longest answer; by default 32000 (OpenAI: 16000), at most a quarter of contextTokens'),
+    silenceSeconds: z
+      .number()
+      .int()
+      .min(5)
+      .max(290)
+      .default(120)
+      .describe('A model that sends nothing for so long is asked again'),
+    prices: z
+      .record(z.string().min(1), pricesSchema)
+      .default({})
+      .describe('From the name of a model to what it costs, for the cost of each branch'),
     cycles: z
       .array(
         z.strictObject({

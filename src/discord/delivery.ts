@@ -22,7 +22,9 @@ export type Edited = 'done' | 'gone' | 'refused';
 export interface Delivery {
   edit(address: Address, payload: Payload): Promise<Edited>;
   /** A nonce makes sure that the same thing sent twice stands there once. */
-  post(channelId: string, payload: Payload, nonce?: string): Promise<{ id: string }>;
+  post(channelId: string, payload: Payload, nonce?: string, replyTo?: string): Promise<{ id: string }>;
+  /** Takes a message of ours away. */
+  remove(address: Address): Promise<void>;
 }
 
 /** Errors that say: this token is dead, the message may live. */
@@ -59,14 +61,26 @@ export function createDelivery(client: () => Client<true> | undefined, clock: Cl
       }
       return editInChannel(rest, address, request);
     },
-    async post(channelId, payload, nonce) {
+    async remove({ channelId, messageId = '' }) {
+      await connected().rest.delete(Routes.channelMessage(channelId, messageId));
+    },
+    async post(channelId, payload, nonce, replyTo) {
       const { body, files } = toRequest(payload);
-      const once = nonce === undefined ? {} : { nonce, enforce_nonce: true };
+      const once = { ...(nonce === undefined ? {} : { nonce, enforce_nonce: true }), ...asReply(replyTo) };
       return (await connected().rest.post(Routes.channelMessages(channelId), {
         body: { ...body, ...once, flags: noPreviews },
         files,
       })) as { id: string };
     },
+  };
+}
+
+/** Whoever is answered is not called; and who has taken the question back is answered all the same. */
+function asReply(messageId: string | undefined): Record<string, unknown> {
+  if (messageId === undefined) return {};
+  return {
+    message_reference: { message_id: messageId, fail_if_not_exists: false },
+    allowed_mentions: { parse: [], replied_user: false },
   };
 }
 
@@ -85,7 +99,7 @@ async function editInChannel(
 }
 
 /** Whatever Discord refuses once it refuses again, but for a token of ours and its limits. */
-function verdictOf(error: unknown): Edited {
+export function verdictOf(error: unknown): Edited {
   if (!(error instanceof DiscordAPIError)) throw error;
   if (error.status === 403 || error.status === 404) return 'gone';
   if (error.status === 400) return 'refused';

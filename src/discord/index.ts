@@ -2,7 +2,10 @@
 // is loaded and a login has succeeded. Nothing that fails here stops the rest of the bot.
 
 import { createMask } from '../../skills/process-manager/index.ts';
-import type { Bot } from '../../skills/tool.ts';
+import { type Bot, Failure } from '../../skills/tool.ts';
+import type { Chat } from './chat/contract.ts';
+import { keepAnswer } from './chat/keep.ts';
+import { createLateChat } from './chat/late.ts';
 import type { DiscordState } from './connection.ts';
 import { createNoticeStore } from './notices.ts';
 import type { DiscordOptions } from './surroundings.ts';
@@ -21,6 +24,8 @@ export interface Discord {
   state(): DiscordState;
   /** Takes a notice; it is kept until Discord has it. */
   readonly notify: Bot['notify'];
+  /** Answers, questions and "is typing". Can be used at once; fails where nobody wants Discord. */
+  readonly chat: Chat;
   /** Says something in a channel now; fails when Discord is away. The id of the message. */
   say(channelId: string, text: string): Promise<string>;
   /** Ends the connection; what is under way is taken up by the next process. */
@@ -62,6 +67,13 @@ export function startDiscord(options: DiscordOptions): Discord {
       // Later, for this may be part of a transaction; and what is told at the same moment goes together.
       setImmediate(() => running?.noticed());
     },
+    chat: service
+      ? createLateChat({
+          coming: service.then((started) => started?.chat),
+          present: () => running?.chat,
+          keep: (channelId, text) => keepAnswer(store, channelId, mask(text), logger),
+        })
+      : absentChat,
     say: async (channelId, text) => {
       const started = await service;
       if (!started) throw new Error('Discord is not there');
@@ -73,3 +85,19 @@ export function startDiscord(options: DiscordOptions): Discord {
     },
   };
 }
+
+const notThere = () =>
+  new Failure(
+    'discord_off',
+    'Discord is not there: this bot has no token for it.',
+    'Put DISCORD_TOKEN into .env and start the bot again; see docs/discord.md.',
+  );
+
+/** Where nobody wants Discord. */
+const absentChat: Chat = {
+  open: () => {
+    throw notThere();
+  },
+  confirm: () => Promise.reject(notThere()),
+  typing: () => {},
+};

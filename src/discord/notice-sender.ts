@@ -5,6 +5,7 @@ import { DiscordAPIError } from 'discord.js';
 import type { Clock, Logger } from '../../skills/tool.ts';
 import type { Delivery } from './delivery.ts';
 import type { Batch, Notice, NoticeStore } from './notices.ts';
+import type { Payload } from './render/payload.ts';
 import { longestContent } from './render/text.ts';
 import type { Writer } from './render/writer.ts';
 import type { Timing } from './surroundings.ts';
@@ -77,7 +78,8 @@ export function createNoticeSender(options: SenderOptions): NoticeSender {
 
   async function post(channel: string, { notices, nonce }: Batch): Promise<void> {
     try {
-      await delivery.post(channel, { content: write(options, notices, clock.now()) }, nonce);
+      const payload = { content: write(options, notices, clock.now()), ...filesOf(notices) };
+      await delivery.post(channel, payload, nonce);
     } catch (error) {
       if (!(error instanceof DiscordAPIError) || error.status !== 400 || closedDoors.has(error.code))
         throw error;
@@ -126,6 +128,12 @@ export function createNoticeSender(options: SenderOptions): NoticeSender {
       for (const { timer } of workers.values()) clearTimeout(timer);
     },
   };
+}
+
+/** What is longer than a notice comes with it. */
+function filesOf(notices: readonly Notice[]): Pick<Payload, 'files'> {
+  const files = notices.flatMap(({ file }) => (file ? [{ name: file.name, data: file.text }] : []));
+  return files.length === 0 ? {} : { files };
 }
 
 /** Unknown channel, no access, no right to write: somebody has to mend that. */

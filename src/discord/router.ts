@@ -12,6 +12,8 @@ import { type Actor, Failure, type Logger } from '../../skills/tool.ts';
 import { rolesOf, type Somebody } from './actors.ts';
 import type { Autocomplete } from './autocomplete.ts';
 import type { Calls } from './calls.ts';
+import { stopPrefix } from './chat/growing-message.ts';
+import { type Stops, stopName } from './chat/stops.ts';
 import { findTool, inputOf, optionName } from './commands.ts';
 import { type Confirmations, confirmPrefix, whisper } from './confirmations.ts';
 import { panelPrefix } from './panel-view.ts';
@@ -29,6 +31,8 @@ export interface RouterOptions {
   readonly panels: Panels;
   readonly confirmations: Confirmations;
   readonly autocomplete: Autocomplete;
+  /** Left out where nothing is ever at work that could be stopped. */
+  readonly stops: Stops | undefined;
   readonly writer: Writer;
   readonly logger: Logger;
 }
@@ -58,10 +62,11 @@ async function take(options: RouterOptions, interaction: Interaction): Promise<v
 }
 
 async function carryOut(
-  { tools, role, calls, panels, writer }: RouterOptions,
+  { tools, role, calls, panels, writer, stops }: RouterOptions,
   interaction: ChatInputCommandInteraction,
   actor: Actor,
 ): Promise<void> {
+  if (interaction.commandName === stopName && stops) return stops.command(interaction, actor);
   const offered = findTool(tools, interaction.commandName, interaction.options.getSubcommand(false));
   const refusal = offered ? (interaction.inGuild() ? undefined : onlyInServers) : gone;
   if (refusal || !offered) {
@@ -97,12 +102,13 @@ async function complete(
 }
 
 async function press(
-  { tools, role, calls, panels, confirmations, writer }: RouterOptions,
+  { tools, role, calls, panels, confirmations, writer, stops }: RouterOptions,
   interaction: ButtonInteraction | StringSelectMenuInteraction,
   actor: Actor,
 ): Promise<void> {
   const [prefix] = interaction.customId.split(':');
   if (prefix === confirmPrefix && interaction.isButton()) return confirmations.answer(interaction, actor);
+  if (prefix === stopPrefix && interaction.isButton() && stops) return stops.press(interaction, actor);
   const list = tools.find(({ tool }) => tool.name === 'list');
   if (prefix !== panelPrefix || !list) return whisper(interaction, writer.failure(gone).content);
   if (!willBeRefused(role, actor, list)) return panels.use(interaction, actor);

@@ -138,6 +138,54 @@ describe('a channel', () => {
   });
 });
 
+describe('a reply', () => {
+  it('to what is not there, or is elsewhere, is refused unless that does not matter', async () => {
+    const discord = await makeDiscord();
+    const ada = discord.person('Ada');
+    const path = Routes.channelMessages(discord.home.id);
+    const elsewhere = ada.say(discord.world.directChannel(ada.id).id, 'x');
+    const reply = (id: string, part: object = {}) =>
+      rest(discord).post(path, { body: { content: 'y', message_reference: { message_id: id, ...part } } });
+    await expect(reply('123456789012345678')).rejects.toMatchObject({ code: 50_035 });
+    await expect(reply(elsewhere.id)).rejects.toMatchObject({ code: 50_035 });
+    expect(await reply(elsewhere.id, { fail_if_not_exists: false })).toMatchObject({ type: 0 });
+    const here = ada.say(discord.home.id, 'x');
+    expect(await reply(here.id)).toMatchObject({ type: 19, referenced_message: { id: here.id } });
+  });
+});
+
+describe('a thread', () => {
+  it('has the id of the message that it was made of, which has no other', async () => {
+    const discord = await makeDiscord();
+    const { id } = discord.person('Ada').say(discord.home.id, 'x');
+    const make = () => rest(discord).post(Routes.threads(discord.home.id, id), { body: { name: 'talk' } });
+    expect(await make()).toMatchObject({ id, parent_id: discord.home.id, type: 11 });
+    await expect(make()).rejects.toMatchObject({ code: 160_004 });
+  });
+});
+
+it('gives out the files of messages to whoever has their address', async () => {
+  const discord = await makeDiscord();
+  const files = [{ name: 'a b.txt', bytes: Buffer.from('inside') }];
+  const message = discord.person('Ada').say(discord.home.id, '', { files });
+  const [{ url, content_type: kind }] = discord.world.messageJson(message).attachments as [
+    { url: string; content_type: string },
+  ];
+  expect(kind).toBe('text/plain; charset=utf-8');
+  expect(await (await fetch(url)).text()).toBe('inside');
+  expect((await fetch(`${new URL(url).origin}/attachments/1/2/0/x`)).status).toBe(404);
+});
+
+it('shows commands only where their contexts say so', async () => {
+  const discord = await makeDiscord();
+  const ada = discord.person('Ada');
+  const body = [command({ name: 'here', contexts: [0] }), command({ name: 'everywhere', contexts: [0, 1] })];
+  await rest(discord).put(Routes.applicationCommands(discord.world.applicationId), { body });
+  expect(() => ada.slash('here', { direct: true })).toThrow(/not to be seen here/);
+  expect(() => ada.slash('here')).not.toThrow();
+  expect(() => ada.slash('everywhere', { direct: true })).not.toThrow();
+});
+
 describe('REST', () => {
   it('takes 50 requests a second of a bot, and no more', async () => {
     const discord = await makeDiscord({ expectProblems: true, now: () => 1_800_000_000_000 });

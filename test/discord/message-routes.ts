@@ -70,9 +70,13 @@ export function channelRoutes(
       bucket: bucket('delete'),
     },
     {
-      ...route('POST', at(`${path}/${id}/threads`), ({ params: [parentId = ''], body }) =>
-        world.channelJson(world.addChannel(String(body.name), { type: 11, parentId })),
-      ),
+      ...route('POST', at(`${path}/${id}/threads`), ({ params: [parentId = '', key = ''], body }) => {
+        if (!messageIn(parentId, key)) return unknownMessage;
+        if (world.channels.has(key)) {
+          return failure(400, 160_004, 'A thread has already been created for this message');
+        }
+        return world.channelJson(world.addChannel(String(body.name), { type: 11, parentId, id: key }));
+      }),
       checks: 'thread of a message',
     },
     {
@@ -96,6 +100,11 @@ function refusalOf(world: World, method: string, channelId = ''): Answer | undef
   return lacks === 'send' && method === 'POST' ? noPermission : undefined;
 }
 
+interface Reference {
+  readonly message_id?: string;
+  readonly fail_if_not_exists?: boolean;
+}
+
 function postMessage(world: World, emit: Surroundings['emit'], asked: Asked): unknown {
   const { params, body } = asked;
   const channel = world.channels.get(params[0] ?? '');
@@ -108,9 +117,14 @@ function postMessage(world: World, emit: Surroundings['emit'], asked: Asked): un
     );
     if (same) return world.messageJson(same);
   }
-  const reference = body.message_reference as { message_id?: string } | undefined;
+  const reference = body.message_reference as Reference | undefined;
+  const answered = reference && world.messages.get(reference.message_id ?? '');
+  const isKnown = answered && !answered.deleted && answered.channelId === channel.id;
+  if (reference && !isKnown && reference.fail_if_not_exists !== false) {
+    return failure(400, 50_035, 'Invalid Form Body: message_reference: Unknown message');
+  }
   const message = world.addMessage(
-    { channelId: channel.id, authorId: world.bot.id, nonce, referenced: reference?.message_id },
+    { channelId: channel.id, authorId: world.bot.id, nonce, referenced: isKnown ? answered.id : undefined },
     stateOf(asked),
   );
   const guild = channel.recipientId === undefined ? { guild_id: world.guild.id } : {};

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Check } from './check.ts';
 import type { Faults } from './faults.ts';
 import { type Answer, type Asked, failure, type Route } from './route.ts';
-import type { Json, SentFile, World } from './world.ts';
+import { type Json, latest, type SentFile, type World } from './world.ts';
 
 /** A request that arrived, and how it was answered. */
 export interface RecordedRequest {
@@ -56,6 +56,7 @@ async function serve(
   const { method = 'GET' } = request;
   const url = new URL(request.url ?? '/', 'http://localhost');
   const path = decodeURIComponent(url.pathname.replace(prefix, ''));
+  if (url.pathname.startsWith('/attachments/')) return sendFile(options, url.pathname, response);
   const { body, files } = await readBody(request);
   const record = (status: number) =>
     options.requests.push({ at, method, path, body: body as Json, files, status });
@@ -75,6 +76,24 @@ async function serve(
   }
   record(answer.status);
   send(response, answer, headers);
+}
+
+/** A file of a message, as Discord's other servers give it out: to anybody who has its address. */
+function sendFile({ world, faults, requests }: RestOptions, path: string, response: ServerResponse): void {
+  const [, , , message = '', index = ''] = path.split('/');
+  const found = world.messages.get(message);
+  const file = found && latest(found).files[Number(index)];
+  const fault = faults.meet('GET', path);
+  const status = file === undefined ? 404 : typeof fault === 'object' ? fault.status : 200;
+  requests.push({ at: world.now(), method: 'GET', path, body: {}, files: [], status });
+  if (fault === 'drop' || fault === 'lose') {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, { 'content-type': 'application/octet-stream' });
+  if (status !== 200 || !file) response.end();
+  else if (world.stalled.has(file.name)) response.write(file.bytes.subarray(0, 1));
+  else response.end(file.bytes);
 }
 
 interface Parsed {

@@ -5,6 +5,7 @@ import { stagingName } from '../bots/index.ts';
 import type { Engine } from '../engine.ts';
 import type { ProcessRow } from '../processes/index.ts';
 import { botRows, botShape } from './bot-shape.ts';
+import { branchShape, branchTable } from './branch-shape.ts';
 import { linesOfRun } from './lines.ts';
 import { describeProcess, processShape, statusInWords } from './process-shape.ts';
 import { age, size } from './words.ts';
@@ -16,7 +17,7 @@ export const status = defineTool({
   name: 'status',
   title: 'Show one bot or process',
   description:
-    'Shows the state of a bot (with CPU, memory and restarts) or of a process, its hooks, and the last lines of its output. Without a name, the staging bot.',
+    'Shows the state of a bot (with CPU, memory and restarts) or of a process, its hooks, and the last lines of its output. Without a name, the staging bot, and what the agent is working on, with tokens and cost.',
   input: z.strictObject({
     process: z
       .string()
@@ -37,6 +38,7 @@ export const status = defineTool({
       }),
     ),
     tail: z.array(z.string()),
+    branches: z.array(branchShape).optional(),
   }),
   annotations: { readOnly: true, destructive: false, idempotent: true },
   permission: 'read',
@@ -46,7 +48,8 @@ export const status = defineTool({
     { command: 'status', explains: 'the same of the staging bot' },
   ],
   subject: ({ process }) => process,
-  present: ({ bot, process, hooks, tail }) => ({
+  present: ({ bot, process, hooks, tail, branches = [] }) => ({
+    ...(branches.length === 0 ? {} : { tables: [branchTable(branches)] }),
     table: {
       columns: ['', ''],
       rows: [
@@ -69,6 +72,7 @@ export const status = defineTool({
         process: run ? describeProcess(run) : null,
         hooks: run ? hooksOf(engine, run) : [],
         tail: bots.tail(process, tailLines),
+        ...(process === stagingName ? { branches: [...(engine.branches?.() ?? [])] } : {}),
       };
     }
     const row = processes.settle(processes.resolve(process));
@@ -94,6 +98,7 @@ function processRows(process: z.infer<typeof processShape>): string[][] {
     ['PID', String(process.pid ?? '-')],
     ['command', process.command],
     ['directory', process.directory],
+    ...(process.context === undefined ? [] : [['context', process.context]]),
     ['started', `${process.startedAt} (${age(process.startedAt)})`],
     ...(process.endedAt === null ? [] : [['ended', `${process.endedAt} (${age(process.endedAt)})`]]),
     ...(process.stopReason === null ? [] : [['stopped', process.stopReason]]),

@@ -28,7 +28,7 @@ export async function awaitVerdict(
     notify(noWatchdog);
     return undefined;
   }
-  handOver?.(`release:${name}`);
+  handOver?.(action === 'rollback' ? 'rollback' : `release:${name}`);
   if (actor.surface !== 'cli') return undefined;
   const { live = {} } = readRecord(join(backupsFolder(engine.root), name)) ?? {};
   const { readySeconds, trialSeconds } = liveSchema.parse(live);

@@ -2,6 +2,7 @@
 // since progress, questions and notices do not pass through the dispatcher's mask.
 
 import type { Confirmation, Failure, Progress, View } from '../../../skills/tool.ts';
+import { whoMayAnswer } from '../who-may-answer.ts';
 import type { Payload } from './payload.ts';
 import { renderTable } from './table.ts';
 import { cut, fence, fenceWithin, firstThatFit, lastThatFit, longestContent, plain } from './text.ts';
@@ -72,7 +73,7 @@ export function createWriter(mask: (text: string) => string, verbs: ReadonlyMap<
       return [
         `**${cut(sentence(question), 500)}**`,
         ...(shown.length === 0 ? [] : [fenceWithin(mask(shown.join('\n')), 1_000, firstThatFit)]),
-        `-# Only ${sentence(actor.name)} can answer, until <t:${until}:T>.`,
+        `-# Only ${sentence(whoMayAnswer(actor))} can answer, until <t:${until}:T>.`,
       ].join('\n');
     },
     progress(title, steps, last) {

@@ -1,0 +1,106 @@
+// Work that the clock begins (agent.cycles). A moment is skipped, and that is said, while a cycle was active lately or
+// when the last ones failed; one that passed while the bot was away is not made up for.
+
+import { createRequire } from 'node:module';
+import type { Actor } from '../../skills/tool.ts';
+import type { Branches } from './branches.ts';
+import type { AgentOptions } from './surroundings.ts';
+import type { Talk } from './talk.ts';
+import type { Work } from './work.ts';
+
+const activeMs = 10 * 60_000;
+const errorsMs = 30 * 60_000;
+const mostErrors = 3;
+/** Clocks may be set, and a timer cannot be longer than 24 days: look again at least so often. */
+const longestSleepMs = 30_000;
+
+/** The clock asks with the rights of the owner, who wrote the configuration. */
+const clockActor: Actor = {
+  id: 'system:clock',
+  name: 'the clock',
+  surface: 'system',
+  rights: ['read', 'operate', 'deploy'],
+};
+
+/** What it works with. */
+export interface CycleOptions {
+  readonly options: AgentOptions;
+  readonly branches: Branches;
+  readonly talk: Talk;
+  readonly work: Work;
+}
+
+/** Starts the clock. */
+export function startCycles(surroundings: CycleOptions): { stop(): void } {
+  const { config, clock, logger } = surroundings.options;
+  const cycles = config.agent.cycles.map((cycle, index) => ({
+    ...cycle,
+    index,
+    at: nextOf(cycle.schedule, clock.now()),
+  }));
+  if (cycles.length === 0) return { stop: () => {} };
+  let timer: NodeJS.Timeout | undefined;
+  const look = () => {
+    const now = clock.now();
+    for (const cycle of cycles) {
+      if (cycle.at === undefined || cycle.at > now) continue;
+      const { at } = cycle;
+      cycle.at = nextOf(cycle.schedule, now);
+      try {
+        begin(surroundings, cycle, at);
+      } catch (error) {
+        logger.error({ error: String(error), cycle: cycle.prompt }, 'a cycle could not be begun');
+      }
+    }
+    const next = Math.min(...cycles.flatMap(({ at }) => at ?? []), now + longestSleepMs);
+    timer = setTimeout(look, Math.max(0, next - clock.now()));
+  };
+  look();
+  return { stop: () => clearTimeout(timer) };
+}
+
+function begin(
+  { options, branches, talk, work }: CycleOptions,
+  { index, prompt, channel }: { index: number; prompt: string; channel?: string | undefined },
+  at: number,
+): void {
+  const target = channel ?? options.config.environment.wakeChannelId;
+  const why = obstacle(branches, options.clock.now());
+  if (why !== undefined) {
+    const text = `The cycle "${prompt.slice(0, 80)}" was skipped: ${why}.`;
+    options.notify(target === undefined ? { text } : { text, channel: target });
+    return;
+  }
+  talk.together(() => {
+    const key = `cycle:${index}:${new Date(at).toISOString()}`;
+    const { id } = branches.begin({
+      key,
+      origin: 'cycle',
+      title: prompt.slice(0, 80),
+      channel: target ?? null,
+      depth: 0,
+      actor: clockActor,
+    });
+    if (talk.put(id, { key, text: prompt, actor: clockActor })) branches.move(id, 'news');
+  });
+  work.kick();
+}
+
+/** Why no cycle should begin now. */
+function obstacle(branches: Branches, now: number): string | undefined {
+  const since = (ms: number) => branches.ofCyclesSince(new Date(now - ms).toISOString());
+  // One that failed at once did nothing that another could disturb; the errors have a rule of their own.
+  const active =
+    since(activeMs).findLast(({ error }) => error === null) ??
+    branches.withStatus('running').find(({ origin }) => origin === 'cycle');
+  if (active) return `one was active in the last 10 minutes (${active.id})`;
+  const failed = since(errorsMs).filter(({ error }) => error !== null);
+  if (failed.length >= mostErrors)
+    return `${failed.length} failed in the last 30 minutes (${failed.at(-1)?.error})`;
+  return undefined;
+}
+
+function nextOf(expression: string, after: number): number | undefined {
+  const { Cron }: typeof import('croner') = createRequire(import.meta.url)('croner');
+  return new Cron(expression, { paused: true }).nextRun(new Date(after))?.getTime();
+}
