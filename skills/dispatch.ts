@@ -22,6 +22,8 @@ import {
 } from './tool.ts';
 
 const detailLength = 2_000;
+/** A tool that calls a tool that calls a tool: beyond this one it is a circle. */
+const deepestCall = 8;
 
 type Handler = (context: ToolContext<unknown>, input: unknown) => Promise<unknown>;
 const handlers = new WeakMap<Tool, Handler>();
@@ -70,37 +72,40 @@ interface Admitted {
 
 /** Makes the dispatcher of one instance. Only the wiring (src/instance.ts) calls this. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const dispatcher: Dispatcher = {
-    async call(actor, name, input, asker = {}) {
-      const entry = options.find(name);
-      if (!entry) {
-        throw new Failure(
-          'unknown_tool',
-          `There is no tool named '${name}'.`,
-          'List them: understudy --help',
-        );
-      }
-      const parsed = entry.tool.input.safeParse(input ?? {});
-      // A terminal stays on this machine; everything else goes to Discord, a model, another agent or a browser.
-      const leaves = actor.surface !== 'cli' && actor.surface !== 'system';
-      const caller = leaves ? maskCaller(options.mask, asker) : asker;
-      const row = openRow(options, actor, entry.tool, parsed.success ? parsed.data : undefined);
-      try {
-        const admitted = await admit(options, actor, entry, parsed, caller);
-        row.beforeAct();
-        const again = (other: string, data: unknown) => dispatcher.call(actor, other, data, asker);
-        const output = await run(options, actor, entry, admitted, caller, again);
-        const isRoutine = caller.isRepeated === true && entry.tool.permission === 'read';
-        if (!isRoutine) row.close(entry.tool.isFailure(output) ? 'failed' : 'ok', '');
-        return leaves ? (maskDeep(options.mask, output) as typeof output) : output;
-      } catch (error) {
-        const failure = isFailure(error) ? error : fault(options.logger, entry.tool.name, error);
-        row.close(refusals.has(failure.code) ? 'refused' : 'failed', `${failure.code}: ${failure.message}`);
-        throw leaves ? maskFailure(options.mask, failure) : failure;
-      }
-    },
+  const callAt = async (depth: number, actor: Actor, name: string, input: unknown, asker: Caller) => {
+    const entry = options.find(name);
+    if (!entry) {
+      throw new Failure('unknown_tool', `There is no tool named '${name}'.`, 'List them: understudy --help');
+    }
+    const parsed = entry.tool.input.safeParse(input ?? {});
+    // A terminal stays on this machine; everything else goes to Discord, a model, another agent or a browser.
+    const leaves = actor.surface !== 'cli' && actor.surface !== 'system';
+    const caller = leaves ? maskCaller(options.mask, asker) : asker;
+    const row = openRow(options, actor, entry.tool, parsed.success ? parsed.data : undefined);
+    try {
+      if (depth > deepestCall) throw tooDeep(entry.tool);
+      const admitted = await admit(options, actor, entry, parsed, caller);
+      row.beforeAct();
+      const again = (other: string, data: unknown) => callAt(depth + 1, actor, other, data, asker);
+      const output = await run(options, actor, entry, admitted, caller, again);
+      const isRoutine = caller.isRepeated === true && entry.tool.permission === 'read';
+      if (!isRoutine) row.close(entry.tool.isFailure(output) ? 'failed' : 'ok', '');
+      return leaves ? (maskDeep(options.mask, output) as typeof output) : output;
+    } catch (error) {
+      const failure = isFailure(error) ? error : fault(options.logger, entry.tool.name, error);
+      row.close(refusals.has(failure.code) ? 'refused' : 'failed', `${failure.code}: ${failure.message}`);
+      throw leaves ? maskFailure(options.mask, failure) : failure;
+    }
   };
-  return dispatcher;
+  return { call: (actor, name, input, asker = {}) => callAt(0, actor, name, input, asker) };
+}
+
+function tooDeep(tool: Tool): Failure {
+  return new Failure(
+    'calls_too_deep',
+    `'${tool.name}' was not run: ${deepestCall} tools already wait for one another, each called by the one before.`,
+    'One of them calls itself by way of others; see who called whom: understudy history',
+  );
 }
 
 const refusals = new Set([
@@ -109,6 +114,7 @@ const refusals = new Set([
   'denied_by_policy',
   'not_confirmed',
   'invalid_input',
+  'calls_too_deep',
 ]);
 
 /** Everything that can stop a call before its handler. */

@@ -17,16 +17,24 @@ export function maskCaller(mask: Mask, caller: Caller): Caller {
 }
 
 /** The same failure in masked words. */
-export function maskFailure(mask: (text: string) => string, failure: Failure): Failure {
+export function maskFailure(mask: Mask, failure: Failure): Failure {
   const [message, hint] = [mask(failure.message), mask(failure.hint)];
   if (message === failure.message && hint === failure.hint) return failure;
   return new Failure(failure.code, message, hint, { cause: failure.cause });
 }
 
 /** The same value with every text in it masked, keys left as they are. */
-export function maskDeep(mask: (text: string) => string, value: unknown): unknown {
+export function maskDeep(mask: Mask, value: unknown): unknown {
   if (typeof value === 'string') return mask(value);
-  if (Array.isArray(value)) return value.map((item) => maskDeep(mask, item));
+  if (Array.isArray(value)) return maskList(mask, value);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, maskDeep(mask, item)]));
+}
+
+/** A list of texts may be the lines of one: a key that goes over several of them shows itself in none alone. */
+function maskList(mask: Mask, items: readonly unknown[]): unknown[] {
+  const each = items.map((item) => maskDeep(mask, item));
+  if (!items.every((item) => typeof item === 'string')) return each;
+  const whole = mask(items.join('\n'));
+  return whole === each.join('\n') ? each : whole.split('\n');
 }

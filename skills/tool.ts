@@ -79,7 +79,8 @@ export interface ToolContext<Engine> {
   readonly branch?: BranchReference;
   /**
    * Set where the caller comes to rest when the rest of the work replaces this very process, and is woken by what
-   * happens to the subject: `release:NAME`, `rollback` or `restart`. The handler then says so, and returns without waiting.
+   * happens to the subject: `release:NAME`, `rollback` or `restart`. The handler then says so, and returns without
+   * waiting. It counts only where the call ends well: one that fails has asked nobody to replace anything.
    */
   readonly handOver?: (subject: string) => void;
   /** Runs another tool for the same person, by the same rules. */

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import type { Clock, Logger } from '../skills/tool.ts';
 
 const everyMs = 5_000;
+/** A change of what it says is told sooner: a switch may wait for it. */
+const lookMs = 500;
 
 export interface HeartbeatOptions {
   readonly root: string;
@@ -37,10 +39,13 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   const version = versionOf(options);
   let state: 'starting' | 'ready' = 'starting';
   let isFailing = false;
+  let last = { said: '', at: 0 };
   const beat = () => {
     const at = new Date(clock.now()).toISOString();
     const discord = options.discord?.() ?? 'off';
-    const content = { pid: process.pid, startedAt, version, state, busy: options.busy(), at, discord };
+    const busy = options.busy();
+    last = { said: `${busy} ${discord}`, at: performance.now() };
+    const content = { pid: process.pid, startedAt, version, state, busy, at, discord };
     try {
       writeFileSync(`${path}.new`, `${JSON.stringify(content)}\n`);
       renameSync(`${path}.new`, path);
@@ -51,7 +56,10 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     }
   };
   beat();
-  const timer = setInterval(beat, everyMs);
+  const timer = setInterval(() => {
+    const said = `${options.busy()} ${options.discord?.() ?? 'off'}`;
+    if (said !== last.said || performance.now() - last.at >= everyMs - lookMs / 2) beat();
+  }, lookMs);
   return {
     ready: () => {
       state = 'ready';

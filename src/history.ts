@@ -1,11 +1,11 @@
 // The audit trail: one row for every call of a tool, and for whatever skills do by themselves. Bounded, with an
-// allowance for each kind: a flood of reading calls or of fired hooks pushes no promotion out.
+// allowance for each kind: a flood of reading calls, of fired hooks, or of what strangers try pushes no promotion out.
 
 import type { Database } from 'better-sqlite3';
 import type { Clock, History, HistoryEntry, Migration } from '../skills/tool.ts';
 
-const kinds = { act: 0, read: 1, hook: 2 } as const;
-const kept = { act: 20_000, read: 1_000, hook: 10_000 } as const;
+const kinds = { act: 0, read: 1, hook: 2, refused: 3 } as const;
+const kept = { act: 20_000, read: 1_000, hook: 10_000, refused: 5_000 } as const;
 const trimEvery = 200;
 
 export const historyMigrations: readonly Migration[] = [
@@ -40,7 +40,12 @@ export function createHistory(database: () => Database, clock: Clock): History {
       return id;
     },
     finish(id, outcome, detail) {
-      database().prepare('UPDATE history SET outcome = ?, detail = ? WHERE id = ?').run(outcome, detail, id);
+      database()
+        .prepare(
+          `UPDATE history SET outcome = @outcome, detail = @detail, kind = iif(@outcome = 'refused', @refused, kind)
+           WHERE id = @id`,
+        )
+        .run({ id, outcome, detail, refused: kinds.refused });
     },
     recent({ limit, action, actor }) {
       return database()
@@ -64,5 +69,6 @@ function trim(database: Database): void {
     `DELETE FROM history WHERE kind = @kind AND id <=
        (SELECT id FROM history WHERE kind = @kind ORDER BY id DESC LIMIT 1 OFFSET @offset)`,
   );
-  for (const name of ['act', 'read', 'hook'] as const) remove.run({ kind: kinds[name], offset: kept[name] });
+  for (const name of ['act', 'read', 'hook', 'refused'] as const)
+    remove.run({ kind: kinds[name], offset: kept[name] });
 }

@@ -5,6 +5,8 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSkills } from '../skills/registry.ts';
 import { isFailure } from '../skills/tool.ts';
+import type { Agent } from './agent/index.ts';
+import { createAgentOf } from './agent-host.ts';
 import { findRoot } from './config.ts';
 import { checkDiscord, type Discord, discordMigrations, startDiscord } from './discord/index.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
@@ -17,10 +19,12 @@ const codeRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const logger = createLogger();
 /** sysexits.h: the configuration is wrong, so that the watchdog need not try again. */
 const configurationExit = 78;
+const farewellMs = 1_000;
 
-/** How Discord is, as soon as somebody knows. */
-interface DiscordState {
-  read: Discord['state'];
+/** What the heart tells of the rest, as soon as there is one. */
+interface Pulse {
+  discord: Discord['state'];
+  busy(): number;
 }
 
 try {
@@ -39,8 +43,7 @@ async function start(): Promise<void> {
   const root = findRoot(process.env.UNDERSTUDY_ROOT ?? process.cwd(), process.cwd());
   const isCheck = process.argv.includes('--check');
   // The heart beats before there is a Discord side, since opening the database may take a while.
-  const discordState: DiscordState = { read: () => 'off' };
-  // Nothing is at work yet that a switch would have to wait for: that comes with the agent.
+  const pulse: Pulse = { discord: () => 'off', busy: () => 0 };
   const heartbeat = isCheck
     ? undefined
     : startHeartbeat({
@@ -49,22 +52,18 @@ async function start(): Promise<void> {
         environment: process.env,
         logger,
         clock: { now: Date.now },
-        busy: () => 0,
-        discord: () => discordState.read(),
+        busy: () => pulse.busy(),
+        discord: () => pulse.discord(),
       });
   try {
-    await open(root, heartbeat, discordState);
+    await open(root, heartbeat, pulse);
   } catch (error) {
     heartbeat?.stop();
     throw error;
   }
 }
 
-async function open(
-  root: string,
-  heartbeat: Heartbeat | undefined,
-  discordState: DiscordState,
-): Promise<void> {
+async function open(root: string, heartbeat: Heartbeat | undefined, pulse: Pulse): Promise<void> {
   const loaded = await loadSkills(skillsFolder(codeRoot));
   const instance = openInstance({
     root,
@@ -82,18 +81,40 @@ async function open(
   for (const { name, reason } of loaded.failures)
     logger.error({ skill: name, reason }, 'a skill did not load');
   process.stdout.write(welcome(instance));
+  const clock = { now: Date.now };
+  let agent: Agent | undefined;
   const discord = startDiscord({
     config: instance.config,
     tools: instance.catalogue.entries,
     dispatcher: instance.dispatcher,
     database: instance.database,
     logger,
-    clock: { now: Date.now },
+    clock,
+    ...(instance.models() === undefined
+      ? {}
+      : {
+          answers: instance.config.agent.answers,
+          onMessage: (message) => agent?.onMessage(message),
+          onStop: (request) => agent?.onStop(request) ?? false,
+        }),
   });
-  discordState.read = discord.state;
-  const skills = instance.startSkills({ notify: discord.notify });
-  const wakeUp = startWakeUp({ root, logger, tell: (event) => discord.notify(event) });
-  stayUp(instance, [wakeUp, skills, heartbeat], discord);
+  const { notify } = discord;
+  agent = createAgentOf({
+    ...{ instance, notify, logger, clock },
+    places: [{ chat: discord.chat, owns: () => discord.state() !== 'off' }],
+  });
+  pulse.discord = discord.state;
+  pulse.busy = () => agent?.busy() ?? 0;
+  const skills = instance.startSkills({ notify, ...(agent && { agent: agent.seam }) });
+  const wakeUp = startWakeUp({
+    ...{ root, logger },
+    tell: (event) => {
+      notify(event);
+      agent?.onEvent(event);
+    },
+  });
+  agent?.start();
+  stayUp(instance, [wakeUp, skills, heartbeat], [agent, discord]);
   // Last: whoever reads it may ask the bot to end at once, and it has to know how.
   heartbeat.ready();
 }
@@ -109,14 +130,31 @@ function check(instance: Instance, failures: readonly { name: string; reason: st
 }
 
 /** Nothing else holds the process open while neither Discord nor the page is on. */
-function stayUp(instance: Instance, parts: readonly { stop(): void }[], discord: Discord): void {
+function stayUp(
+  instance: Instance,
+  parts: readonly { stop(): void }[],
+  talkers: readonly ({ close(): Promise<void> } | undefined)[],
+): void {
   const alive = setInterval(() => {}, 2 ** 30);
   const stop = (signal: NodeJS.Signals) => {
     logger.info({ signal }, 'stopping');
     clearInterval(alive);
     for (const part of parts) part.stop();
-    void discord.close().finally(() => instance.close());
+    void closeAll(talkers).finally(() => {
+      instance.close();
+      // Whatever still waits, such as a request that nobody answers, is not waited for.
+      setTimeout(() => process.exit(), farewellMs).unref();
+    });
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+}
+
+/** One after the other: who speaks before the one through whom it is said. */
+async function closeAll(talkers: readonly ({ close(): Promise<void> } | undefined)[]): Promise<void> {
+  for (const talker of talkers) {
+    await talker?.close().catch((error: unknown) => {
+      logger.warn({ error: String(error) }, 'something did not end in order');
+    });
+  }
 }

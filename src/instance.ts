@@ -19,7 +19,7 @@ import {
   type Migration,
   type Running,
 } from '../skills/tool.ts';
-import { agentMigrations, describeBranches } from './agent/index.ts';
+import { agentMigrations, createModels, describeBranches, type Models } from './agent/index.ts';
 import { type Config, defaultConfig, instanceFiles, loadConfig } from './config.ts';
 import { openDatabase } from './database.ts';
 import { diagnose } from './diagnosis.ts';
@@ -34,6 +34,8 @@ export interface Instance {
   readonly history: History;
   /** Opened on the first call. */
   database(): Database;
+  /** The language models; undefined without a key. */
+  models(): Models | undefined;
   /** What the skills have to tell the agent at each of its turns. */
   briefings(): Promise<string[]>;
   /** Starts what skills do all the time; a staging bot starts none of what it may not call. */
@@ -48,6 +50,8 @@ export interface InstanceOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Asks a cheap model; left out where there is none. */
+  readonly think?: Host<unknown>['think'];
   /** Of whatever else keeps tables in the instance's database. */
   readonly migrations?: readonly Migration[];
   /** Go on with defaults when config.json cannot be used: `doctor` says what is wrong with it. */
@@ -71,6 +75,11 @@ export function openInstance(options: InstanceOptions): Instance {
     return opened;
   };
   const history = createHistory(database, clock);
+  let made: { models: Models | undefined } | undefined;
+  const models = () => {
+    made ??= { models: createModels({ config, environment: config.environment, logger, clock }) };
+    return made.models;
+  };
   const hostFor = (): Host<never> => ({
     root,
     role: config.environment.role,
@@ -85,6 +94,7 @@ export function openInstance(options: InstanceOptions): Instance {
     history,
     database,
     branches: () => describeBranches(database()),
+    ...optional('think', options.think ?? models()?.think),
     diagnose: async () =>
       diagnose({
         config,
@@ -114,6 +124,7 @@ export function openInstance(options: InstanceOptions): Instance {
     dispatcher,
     history,
     database,
+    models,
     briefings: () => Promise.all(allowed().map((each) => brief(each, logger))),
     startSkills: (bot) => {
       const started = allowed().flatMap(
@@ -143,6 +154,13 @@ async function brief({ skill, engine }: Catalogue['skills'][number], logger: Log
     logger.warn({ skill: skill.name, error: String(error) }, 'a skill could not brief the agent');
     return '';
   }
+}
+
+function optional<Key extends string, Value>(
+  key: Key,
+  value: Value | undefined,
+): Partial<Record<Key, Value>> {
+  return value === undefined ? {} : ({ [key]: value } as Record<Key, Value>);
 }
 
 /** Where the skills of this code are. */

@@ -19,7 +19,7 @@ export function welcome({ root, config, catalogue }: Instance): string {
         ? '  Discord         connecting; its /process refuses everything: a staging bot manages nothing'
         : `  Discord         connecting: type /process in your server${ownersOnly(discord.ownerIds)}`,
     hasModel
-      ? '  Language model  key found; this version does not use it yet'
+      ? '  Language model  on: talk to the bot in its channel, in a direct message, or by naming it'
       : '  Language model  off: set ANTHROPIC_API_KEY or OPENAI_API_KEY in .env',
     '  After a change of .env: stop with Ctrl-C and run npm start again. Anything odd: npx understudy doctor',
     '',

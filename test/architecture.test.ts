@@ -113,6 +113,7 @@ const table: ImportTable = {
   ],
   'src/cli': [...surface, 'skills/registry.ts', 'src/instance.ts', 'src/mcp', 'src/dashboard'],
   'src/welcome.ts': ['src/instance.ts'],
+  'src/agent-host.ts': [contract, 'src/agent', 'src/instance.ts'],
   'src/heartbeat.ts': [contract],
   'src/wake-up.ts': [contract],
   'src/index.ts': [
@@ -123,6 +124,7 @@ const table: ImportTable = {
     'src/log.ts',
     'src/wake-up.ts',
     'src/welcome.ts',
+    'src/agent-host.ts',
     'src/agent',
     'src/discord',
     'src/dashboard',
@@ -134,8 +136,8 @@ const entries = [
   'src/cli/understudy.js',
   'src/cli/index.ts',
   `${manager}/index.ts`,
-  // Until src/agent/index.ts enters it.
-  'src/agent/model/index.ts',
+  'skills/memory/index.ts',
+  'skills/workshop/index.ts',
 ];
 
 const longFiles = {

@@ -34,6 +34,7 @@ export function createEngine(host: Host<Settings>): Engine {
       history: host.history,
       logger: host.logger,
       clock: host.clock,
+      secrets: host.secrets,
     }),
   );
   const bots = once(() =>

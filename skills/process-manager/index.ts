@@ -2,6 +2,7 @@
 
 import type { Skill } from '../tool.ts';
 import { botMigrations, commandFileMigrations } from './bots/index.ts';
+import { briefing } from './briefing.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { hookMigrations, outboxMigrations } from './hooks/index.ts';
 import { processMigrations } from './processes/index.ts';
@@ -27,6 +28,7 @@ const processManager: Skill<Settings, Engine> = {
   ],
   tools,
   open: createEngine,
+  briefing,
   start: supervise,
 };
 

@@ -1,11 +1,14 @@
-// What the process manager does all the time, in a bot that stays up or in `understudy start_all`: it supervises, reads
-// the command file, shows what bots print, and takes the bots along when its host ends for good.
+// What the process manager does all the time, in a bot that stays up or in `understudy start_all`: it supervises, tells
+// people and the agent what hooks say, reads the command file, shows what bots print, and takes the bots along when its
+// host ends for good.
 
 import { statSync } from 'node:fs';
-import type { Bot, Running } from '../tool.ts';
+import type { AgentSeam, Bot, Running } from '../tool.ts';
 import { createCommandFile, offerCommandFile } from './bots/index.ts';
 import { carryOutCommands } from './commands.ts';
 import type { Engine } from './engine.ts';
+import type { Message } from './hooks/index.ts';
+import { createMask } from './output/index.ts';
 import { startSupervisor } from './supervisor/index.ts';
 
 const configurationMs = 1_000;
@@ -31,6 +34,7 @@ export function supervise(engine: Engine, bot: Bot): Running {
     logger: engine.logger,
     clock: engine.clock,
     onNotice: ({ text }) => bot.notify({ text }),
+    toAgent: bot.agent && handTo(bot.agent, createMask(engine.secrets)),
   });
   const configuration = followConfiguration(engine);
   const end = () => {
@@ -53,6 +57,23 @@ export function supervise(engine: Engine, bot: Bot): Running {
       await resting;
       end();
     },
+  };
+}
+
+/** Takes what hooks say to the agent; what programs printed leaves the machine with it, so its secrets are hidden. */
+function handTo(agent: AgentSeam, mask: (text: string) => string): (message: Message) => boolean {
+  return ({ action, key, text, branch, depth, creator }) => {
+    const message = { key, text: mask(text), ...(branch === null ? {} : { branch }), depth, creator };
+    switch (action) {
+      case 'inject_context':
+        return agent.inject(message);
+      case 'spawn_branch':
+        return agent.spawn(message);
+      case 'stop_branch':
+        return agent.stop(message);
+      case 'notify_channel':
+        throw new Error('a notification is for people');
+    }
   };
 }
 

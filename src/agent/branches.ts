@@ -6,7 +6,7 @@ import type { Usage } from './model/index.ts';
 import { type BranchEvent, type BranchStatus, nextStatus } from './states.ts';
 
 /** Where a branch comes from. */
-export type Origin = 'person' | 'hook' | 'cycle';
+type Origin = 'person' | 'hook' | 'cycle';
 
 /** One thread of the agent's work. */
 export interface Branch {
@@ -56,6 +56,8 @@ export interface Branches {
   ofPost(messageId: string): Branch | undefined;
   /** Moves it along the table of states; false where the event means nothing now. */
   move(id: string, event: BranchEvent, waitsFor?: string): boolean;
+  /** What it was waiting for has come. */
+  satisfy(id: string): void;
   serve(id: string, actor: Actor): void;
   fold(id: string, summary: string): void;
   spend(id: string, usage: Usage, cost: number | undefined): void;
@@ -122,21 +124,20 @@ export function createBranches(database: Database, clock: Clock): Branches {
       read('WHERE id = (SELECT branch FROM agent_posts WHERE message_id = ?)', messageId)[0],
     move: (id, event, waitsFor) =>
       database.transaction(() => {
-        const status = database
-          .prepare<unknown[], BranchStatus>('SELECT status FROM agent_branches WHERE id = ?')
-          .pluck()
-          .get(id);
-        const next = status && nextStatus(status, event);
+        const [branch] = read('WHERE id = ?', id);
+        const next = branch && nextStatus(branch.status, event, isAwaited(branch.waitsFor));
         if (!next) return false;
+        const stillWaits = isAwaited(branch.waitsFor) && (next === 'waiting' || event === 'news');
         set(
           id,
           'status = ?, waits_for = ?, active_at = ?',
           next,
-          next === 'waiting' ? (waitsFor ?? null) : null,
+          waitsFor ?? (stillWaits ? branch.waitsFor : null),
           now(),
         );
         return true;
       })(),
+    satisfy: (id) => set(id, 'waits_for = NULL'),
     serve: (id, actor) => set(id, 'actor_json = ?', JSON.stringify(actor)),
     fold: (id, summary) => set(id, 'summary = ?', summary),
     spend: (id, usage, cost) =>
@@ -173,6 +174,11 @@ export function createBranches(database: Database, clock: Clock): Branches {
           .run();
       })(),
   };
+}
+
+/** What replaces the process comes also when people talk to the branch meanwhile. */
+function isAwaited(waitsFor: string | null): boolean {
+  return waitsFor !== null && /^(release:.|restart$|rollback$)/.test(waitsFor);
 }
 
 /** Short, for people type it; never one that is in use. */

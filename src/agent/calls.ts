@@ -91,7 +91,7 @@ async function runTool(
         mark('asking');
         branches.move(branch.id, 'paused', `confirmation: ${confirmation.question}`);
       });
-      const yes = await options.chat.confirm(channel, confirmation, branch.id);
+      const yes = await options.chat.confirm(channel, confirmation, branch.id, signal);
       if (signal.aborted) return false;
       talk.together(() => {
         mark('running');

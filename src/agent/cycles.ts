@@ -87,10 +87,12 @@ function begin(
 }
 
 /** Why no cycle should begin now. */
-export function obstacle(branches: Branches, now: number): string | undefined {
+function obstacle(branches: Branches, now: number): string | undefined {
   const since = (ms: number) => branches.ofCyclesSince(new Date(now - ms).toISOString());
+  // One that failed at once did nothing that another could disturb; the errors have a rule of their own.
   const active =
-    since(activeMs).at(-1) ?? branches.withStatus('running').find(({ origin }) => origin === 'cycle');
+    since(activeMs).findLast(({ error }) => error === null) ??
+    branches.withStatus('running').find(({ origin }) => origin === 'cycle');
   if (active) return `one was active in the last 10 minutes (${active.id})`;
   const failed = since(errorsMs).filter(({ error }) => error !== null);
   if (failed.length >= mostErrors)

@@ -12,14 +12,15 @@ import { runTurn } from './turn.ts';
 import { createWork } from './work.ts';
 
 export { agentMigrations } from './migrations.ts';
-export type { AgentOptions, Chat, GrowingMessage, IncomingMessage, OfferedTool } from './surroundings.ts';
+export { createModels, type Models } from './model/index.ts';
+export type { Chat, IncomingMessage } from './surroundings.ts';
 
 /** The agent at work. */
 export interface Agent {
   /** Somebody wrote something; kept before it returns. */
   onMessage(message: IncomingMessage): void;
-  /** Somebody wants the work to stop: of one branch, or of the newest in a channel. What was stopped, in words. */
-  onStop(request: { readonly branch?: string; readonly channelId: string; readonly by: Actor }): string;
+  /** Somebody wants the work of one branch to stop, or of the newest in a channel; false when nothing was stopped. */
+  onStop(request: { readonly branch?: string; readonly channelId: string; readonly by: Actor }): boolean;
   /** Something has happened that a branch may be waiting for. */
   onEvent(event: WakeUpEvent): void;
   /** For hooks. */
@@ -38,7 +39,11 @@ export function createAgent(options: AgentOptions): Agent {
   const branches = createBranches(database(), clock);
   const talk = createTalk(database(), clock);
   const surroundings = { options, branches, talk, version: process.env.UNDERSTUDY_VERSION };
-  const work = createWork(branches, logger, (id, signal) => runTurn(surroundings, id, signal));
+  const work = createWork(branches, logger, async (id, signal) => {
+    await runTurn(surroundings, id, signal);
+    // What came while the turn was being ended.
+    if (branches.find(id)?.status === 'idle' && talk.hasNews(id)) branches.move(id, 'news');
+  });
   const { wakeChannelId } = config.environment;
   const tidy = () => {
     try {
@@ -65,21 +70,18 @@ export function createAgent(options: AgentOptions): Agent {
     },
     onStop({ branch: id, channelId, by }) {
       const branch = id === undefined ? branches.newestIn(channelId) : branches.find(id);
-      if (!branch || (branch.status !== 'running' && branch.status !== 'waiting'))
-        return 'Nothing is under way here.';
-      const isOwn = branch.actor.id === by.id;
-      if (!isOwn && !by.rights.includes('operate')) return `Only ${branch.actor.name} can stop this.`;
+      if (!branch || (branch.status !== 'running' && branch.status !== 'waiting')) return false;
+      if (branch.actor.id !== by.id && !by.rights.includes('operate')) return false;
       if (!work.breakOff(branch.id, { kind: 'stop', by: by.name })) branches.move(branch.id, 'stopped');
-      return `Stopped: ${branch.title}`;
+      return true;
     },
     onEvent({ id, subject, forAgent }) {
       const concerned = branches
         .withStatus('running', 'waiting')
-        .filter(
-          ({ status, waitsFor }) => status === 'running' || (subject !== undefined && waitsFor === subject),
-        );
+        .filter(({ status, waitsFor }) => status === 'running' || waitsFor === subject);
       for (const branch of concerned) {
         talk.together(() => {
+          if (branch.waitsFor === subject) branches.satisfy(branch.id);
           const text = `Understudy tells you what happened meanwhile:\n${forAgent}`;
           const isNew = talk.put(branch.id, { key: `event:${id}:${branch.id}`, text, actor: branch.actor });
           if (isNew && !work.has(branch.id)) branches.move(branch.id, 'news');

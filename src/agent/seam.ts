@@ -2,7 +2,7 @@
 
 import type { AgentMessage, AgentSeam } from '../../skills/tool.ts';
 import type { Branches } from './branches.ts';
-import { asData } from './data.ts';
+import { asHook } from './data.ts';
 import type { Talk } from './talk.ts';
 import type { Work } from './work.ts';
 
@@ -24,7 +24,7 @@ export interface SeamOptions {
 export function createSeam({ branches, talk, work, usualChannel }: SeamOptions): AgentSeam {
   const put = (branch: string, { key, text, creator }: AgentMessage) =>
     talk.together(() => {
-      const isNew = talk.put(branch, { key, text: asData('a hook', text), actor: creator });
+      const isNew = talk.put(branch, { key, text: asHook(text), actor: creator });
       if (isNew && !work.has(branch)) branches.move(branch, 'news');
     });
   return {

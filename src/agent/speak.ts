@@ -46,15 +46,15 @@ async function ask(turn: Turn): Promise<StepResult> {
   const { surroundings, signal } = turn;
   const { options, branches, talk, version } = surroundings;
   const tools = toolsFor(options.tools, options.config.environment.role, branchOf(turn).actor);
-  const briefings = await options.briefings();
-  const system = systemPrompt({
+  turn.system ??= systemPrompt({
     root: options.root,
     role: options.config.environment.role,
     branch: branchOf(turn),
-    briefings,
+    briefings: await options.briefings(),
     now: options.clock.now(),
     version,
   });
+  const { system } = turn;
   const overhead = system.length + sizeOfTools(tools);
   const { model } = options;
   await compact({ model, branches, talk, branch: branchOf(turn), signal, overhead });

@@ -34,7 +34,15 @@ const table: Readonly<Record<BranchStatus, Readonly<Partial<Record<BranchEvent, 
   completed: { news: 'running', ended: 'completed' },
 };
 
-/** The status after an event; undefined where the event means nothing, and the branch stays as it is. */
-export function nextStatus(status: BranchStatus, event: BranchEvent): BranchStatus | undefined {
-  return table[status][event];
+/**
+ * The status after an event; undefined where the event means nothing, and the branch stays as it is. A branch that still
+ * awaits what replaces its process does not rest, it waits.
+ */
+export function nextStatus(
+  status: BranchStatus,
+  event: BranchEvent,
+  isAwaiting = false,
+): BranchStatus | undefined {
+  const next = table[status][event];
+  return next === 'idle' && event === 'rested' && isAwaiting ? 'waiting' : next;
 }

@@ -16,11 +16,23 @@ export interface GrowingMessage {
   finish(text: string): Promise<readonly string[]>;
 }
 
+/** What is known of an answer before it is written. */
+interface GrowingOptions {
+  /** The message that it answers. */
+  readonly replyTo?: string;
+  readonly branch: string;
+}
+
 /** How the agent talks to people. Channels are whatever the surface calls so. */
 export interface Chat {
-  open(channel: string, options: { readonly replyTo?: string; readonly branch: string }): GrowingMessage;
+  open(channel: string, options: GrowingOptions): GrowingMessage;
   /** False when they refuse, do not answer in time, or cannot be asked. */
-  confirm(channel: string, confirmation: Confirmation, branch: string): Promise<boolean>;
+  confirm(
+    channel: string,
+    confirmation: Confirmation,
+    branch: string,
+    signal?: AbortSignal,
+  ): Promise<boolean>;
   typing(channel: string): void;
 }
 
@@ -42,7 +54,7 @@ export interface WakeUpEvent {
   readonly id: string;
   readonly forAgent: string;
   /** What a branch may be waiting for, such as `release:v1.10-…`. */
-  readonly subject?: string;
+  readonly subject: string;
 }
 
 /** A tool, and the skill whose prefix it bears for the model. */

@@ -20,7 +20,7 @@ export interface News {
 }
 
 /** `recorded`: not begun. `asking`: a person is asked; nothing was done. `running`: it may have had its effect. */
-export type CallState = 'recorded' | 'asking' | 'running' | 'done';
+type CallState = 'recorded' | 'asking' | 'running' | 'done';
 
 /** A tool call of the present step. */
 export interface OpenCall {

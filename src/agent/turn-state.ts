@@ -25,6 +25,8 @@ export interface Turn {
   text: string;
   growing: GrowingMessage | undefined;
   replyTo: string | undefined;
+  /** The prompt: the same for all steps between two messages, so that providers need not read it anew. */
+  system: string | undefined;
   steps: number;
   tokens: number;
 }

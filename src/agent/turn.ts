@@ -22,6 +22,7 @@ export async function runTurn(
     text: '',
     growing: undefined,
     replyTo: undefined,
+    system: undefined,
     steps: 0,
     tokens: 0,
   };
@@ -76,7 +77,10 @@ async function goOn(turn: Turn): Promise<boolean> {
       return false;
     });
   }
-  if (news.length > 0) turn.replyTo = news.at(-1)?.replyTo ?? turn.replyTo;
+  if (news.length > 0) {
+    turn.replyTo = news.at(-1)?.replyTo ?? turn.replyTo;
+    turn.system = undefined;
+  }
   if (await isSpent(turn)) return false;
   await speak(turn);
   return true;
@@ -124,6 +128,8 @@ async function leave(turn: Turn): Promise<boolean> {
   const reason = breakOf(turn.signal);
   if (!reason || reason.kind === 'end') return false;
   const { branches, talk } = turn.surroundings;
+  // What was said before the stop is read, but not worked on.
+  takeNews(turn);
   talk.add(turn.id, 'assistant', [{ type: 'text', text: `(stopped by ${reason.by})` }]);
   await conclude(turn, `Stopped by ${reason.by}.`);
   branches.move(turn.id, reason.kind === 'hook' ? 'ended' : 'stopped');

@@ -20,11 +20,7 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
     const { entries } = createCatalogue(loaded.skills, () => {
       throw new Error('the catalogue of the help runs nothing');
     });
-    const call = await buildProgram(
-      codeRoot,
-      entries.map(({ tool }) => tool),
-      startAllVerb,
-    ).parse(words);
+    const call = await buildProgram(codeRoot, entries, startAllVerb).parse(words);
     if (call) process.exitCode = await run(call, loaded);
   } catch (error) {
     process.exitCode = report(error, asJson);

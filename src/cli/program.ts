@@ -19,6 +19,12 @@ export interface Call {
 /** A verb that is no tool, since it makes sense in a shell only. */
 export type OwnVerb = Pick<Tool, 'name' | 'title' | 'description' | 'examples'>;
 
+/** A verb, and the skill that it is of. */
+export interface Offered {
+  readonly tool: Tool;
+  readonly skill: { readonly name: string };
+}
+
 /** A parser of command lines; it answers with nothing when the words asked for help only. */
 export interface Program {
   parse(words: readonly string[]): Promise<Call | undefined>;
@@ -33,12 +39,17 @@ interface Field {
 }
 
 const versionFlags = ['-V', '--version'];
+/** So many, and so long, that they can be read at a glance. */
+const mostExamples = 12;
+const longestExample = 28;
 
 /** Builds the program of a catalogue. */
-export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: OwnVerb): Program {
+export function buildProgram(codeRoot: string, catalogue: readonly Offered[], own: OwnVerb): Program {
   let call: Call | undefined;
+  const sorted = largestFirst(catalogue);
   // In a shell the verb does more than the tool of its name, which it calls.
-  const tools = catalogue.filter(({ name }) => name !== own.name);
+  const offered = sorted.filter(({ tool }) => tool.name !== own.name);
+  const tools = offered.map(({ tool }) => tool);
   const program = new Command('understudy')
     .description('Manages this bot, its understudy, and every other process of the machine.')
     .showHelpAfterError(false)
@@ -51,20 +62,20 @@ export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: 
     program.help();
   });
   program.allowExcessArguments(true);
-  for (const tool of tools) {
-    program.addCommand(
-      verb(tool, (input, options) => {
-        const { json, root } = { ...program.opts(), ...options } as { json?: boolean; root?: string };
-        call = { tool, input, json: json === true, root };
-      }),
-    );
+  for (const { tool, skill } of offered) {
+    const command = verb(tool, (input, options) => {
+      const { json, root } = { ...program.opts(), ...options } as { json?: boolean; root?: string };
+      call = { tool, input, json: json === true, root };
+    });
+    program.addCommand(command.helpGroup(headingOf(skill)));
   }
   const ownCommand = describeVerb(own).action(() => {
     const { json, root } = { ...program.opts(), ...ownCommand.opts() } as { json?: boolean; root?: string };
     call = { tool: undefined, input: {}, json: json === true, root };
   });
   addGlobalOptions(ownCommand);
-  program.addCommand(ownCommand);
+  const [first] = sorted;
+  program.addCommand(first ? ownCommand.helpGroup(headingOf(first.skill)) : ownCommand);
   return {
     async parse(words) {
       const given = dashesToUnderscores(words, [...tools, own]);
@@ -83,6 +94,17 @@ export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: 
       }
     },
   };
+}
+
+/** The skill with the most verbs is what most people look for. */
+function largestFirst(catalogue: readonly Offered[]): Offered[] {
+  const sizeOf = ({ skill }: Offered) => catalogue.filter((other) => other.skill.name === skill.name).length;
+  return [...catalogue].sort((one, other) => sizeOf(other) - sizeOf(one));
+}
+
+/** `process-manager` as a heading: `Process manager:`. */
+function headingOf({ name }: { readonly name: string }): string {
+  return `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll('-', ' ')}:`;
 }
 
 function verb(tool: Tool, accept: (input: Record<string, unknown>, globals: object) => void): Command {
@@ -167,8 +189,13 @@ function quiet(command: Command): void {
 }
 
 function overview(tools: readonly OwnVerb[]): string {
-  const examples = tools.flatMap((tool) => tool.examples?.slice(0, 1) ?? []);
-  const lines = examples.map((example) => `  $ understudy ${example.command.padEnd(28)} ${example.explains}`);
+  const examples = tools
+    .flatMap((tool) => tool.examples?.slice(0, 1) ?? [])
+    .filter(({ command }) => command.length <= longestExample)
+    .slice(0, mostExamples);
+  const lines = examples.map(
+    (example) => `  $ understudy ${example.command.padEnd(longestExample)} ${example.explains}`,
+  );
   return `\nExamples:\n${lines.join('\n')}\n\nMore about a verb: understudy VERB --help`;
 }
 

@@ -26,10 +26,11 @@ export function createActors({ discord, environment }: DiscordOptions['config'])
   });
 }
 
-/** Where the roles of a member are, whether discord.js knows the guild or not. */
+/**
+ * The roles that came with what somebody did. The manager of discord.js would leave out those that it has not been told
+ * of, as in a server that is unavailable at the moment.
+ */
 export function rolesOf(member: unknown): string[] {
-  const roles = (member as { roles?: unknown } | null | undefined)?.roles;
-  if (Array.isArray(roles)) return roles.map(String);
-  const cache = (roles as { cache?: ReadonlyMap<string, unknown> } | undefined)?.cache;
-  return cache ? [...cache.keys()] : [];
+  const { roles, _roles = roles } = (member ?? {}) as { roles?: unknown; _roles?: unknown };
+  return Array.isArray(_roles) ? _roles.map(String) : [];
 }

@@ -1,6 +1,7 @@
 // What comes after a tool has answered, or after the process that ran it has ended: releases are followed to their
 // verdict, and every conversation that an earlier process left is brought to an end.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { About, Conversation } from './conversations.ts';
 import type { Address } from './delivery.ts';
 import { aboutOfCutOff, readReleases, standingOf } from './deployments.ts';
@@ -9,6 +10,7 @@ import type { Payload } from './render/payload.ts';
 import type { CallSurroundings } from './surroundings.ts';
 import { createTalk, type Talk } from './talk.ts';
 
+const longestPauseMs = 2 ** 30;
 const longestSteps = 1_200;
 const longestVerdict = 600;
 
@@ -26,25 +28,40 @@ export interface Aftermath {
 /** Looks after conversations until the signal. */
 export function createAftermath(
   surroundings: CallSurroundings,
-  live: (address: Address) => LiveMessage,
+  live: (address: () => Address) => LiveMessage,
   closing: AbortSignal,
 ): Aftermath {
   const { conversations, writer, logger } = surroundings;
   const active = new Set<number>();
   /** Rows of before this process: their calls ended with the process that they ran in. */
   const inherited = new Set(conversations.open().map(({ id }) => id));
+  const openOnes = () => {
+    try {
+      return conversations.open();
+    } catch (error) {
+      logger.warn({ error: String(error) }, 'the conversations could not be read this time');
+      return [];
+    }
+  };
   const follow = async (conversation: Conversation, talk: Talk, result?: Payload) => {
     const end =
       conversation.about.kind === 'release'
         ? await followReleases(surroundings, conversation, conversation.about, talk, closing)
-        : await awaitRestart(surroundings, conversation, talk, closing, result);
+        : await awaitRestart(surroundings, talk, closing, result);
     if (end === undefined) return;
     await talk.end({ content: end });
     active.delete(conversation.id);
   };
   const takeUp = async (conversation: Conversation) => {
     const { id, address, tool, steps, outcome } = conversation;
-    const talk = createTalk({ title: tool, live: live(address), writer, conversations, row: id, steps });
+    const talk = createTalk({
+      title: tool,
+      live: live(() => address),
+      writer,
+      conversations,
+      row: id,
+      steps,
+    });
     const about = outcome === null ? await aboutOf(surroundings, conversation) : undefined;
     if (about) return follow({ ...conversation, about }, talk);
     await talk.end({ content: outcome ?? wordsFor(surroundings, conversation) });
@@ -55,7 +72,7 @@ export function createAftermath(
     disown: (id) => void active.delete(id),
     follow,
     takeUp() {
-      for (const conversation of conversations.open()) {
+      for (const conversation of openOnes()) {
         const isLeft = inherited.has(conversation.id) || conversation.outcome !== null;
         if (!isLeft || active.has(conversation.id)) continue;
         active.add(conversation.id);
@@ -70,13 +87,14 @@ export function createAftermath(
 
 /** The last words on the releases of a conversation; nothing when the process ends before. */
 async function followReleases(
-  { dispatcher, writer, timing, clock, logger }: CallSurroundings,
-  { actor, begunAt }: Conversation,
+  { dispatcher, writer, timing, logger }: CallSurroundings,
+  { actor }: Conversation,
   about: Extract<About, { kind: 'release' }>,
   talk: Talk,
   closing: AbortSignal,
 ): Promise<string | undefined> {
-  const until = Date.parse(begunAt) + timing.followForMs;
+  // From now on, however long the gates took; the clock of the machine may be set meanwhile.
+  const until = performance.now() + timing.followForMs;
   let said: string | undefined;
   while (!closing.aborted) {
     try {
@@ -92,7 +110,7 @@ async function followReleases(
       if (closing.aborted) return undefined;
       logger.warn({ error: String(error) }, 'the state of a release could not be read this time');
     }
-    if (clock.now() > until) {
+    if (performance.now() > until) {
       return `⏳ ${writer.sentence(`${said ?? 'Nothing is known of it'}. Look at the releases later.`)}`;
     }
     await pause(timing.followMs, closing);
@@ -102,14 +120,13 @@ async function followReleases(
 
 /** Of a restart that was asked for, the next process says that it happened; this one only that it did not. */
 async function awaitRestart(
-  { writer, timing, clock }: CallSurroundings,
-  { begunAt }: Conversation,
+  { writer, timing }: CallSurroundings,
   talk: Talk,
   closing: AbortSignal,
   result: Payload | undefined,
 ): Promise<string | undefined> {
   if (result) talk.show(result);
-  await pause(Math.max(0, Date.parse(begunAt) + timing.followForMs - clock.now()), closing);
+  await pause(timing.followForMs, closing);
   if (closing.aborted) return undefined;
   return `⚠️ The bot was not restarted. ${writer.sentence('See: understudy doctor')}`;
 }
@@ -135,14 +152,5 @@ function wordsFor({ writer }: CallSurroundings, { about, tool, steps }: Conversa
 
 /** Waits, but not longer than until the signal. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, Math.min(ms, 2 ** 30));
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
+  return sleep(Math.min(ms, longestPauseMs), undefined, { signal }).catch(() => {});
 }

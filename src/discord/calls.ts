@@ -26,8 +26,8 @@ export interface Calls {
   /** Runs a tool, and shows in its message what becomes of it. Resolves when the tool has ended. */
   run(call: Call): Promise<void>;
   /** A message that is kept up to date. */
-  live(address: Address): LiveMessage;
-  /** Ends what earlier processes left; called whenever the connection is there again. */
+  live(address: () => Address): LiveMessage;
+  /** Ends what was left, by earlier processes or while Discord was away; called again and again. */
   takeUp(): void;
   /** What is under way is left as it is, for the next process; tools that heed the end are waited for, shortly. */
   close(): Promise<void>;
@@ -49,10 +49,10 @@ export function createCalls(surroundings: CallSurroundings): Calls {
   const closing = new AbortController();
   const lives = new Set<LiveMessage>();
   const running = new Set<Promise<void>>();
-  const live = (address: Address): LiveMessage => {
+  const live = (address: () => Address): LiveMessage => {
     const made = createLiveMessage(
-      (payload) => delivery.edit(address, payload),
-      timing.editMs,
+      (payload) => delivery.edit(address(), payload),
+      timing,
       logger,
       () => lives.delete(made),
     );
@@ -63,7 +63,11 @@ export function createCalls(surroundings: CallSurroundings): Calls {
   return {
     live,
     async run(call) {
-      const done = run({ ...surroundings, aftermath, closing: closing.signal }, call, live(call.address));
+      const done = run(
+        { ...surroundings, aftermath, closing: closing.signal },
+        call,
+        live(() => call.address),
+      );
       running.add(done);
       await done.finally(() => running.delete(done));
     },
@@ -152,7 +156,8 @@ function callerOf(
   };
 }
 
-function asFailure(error: unknown): Failure {
+/** What somebody is told of an error, foreseen or not. */
+export function asFailure(error: unknown): Failure {
   if (isFailure(error)) return error;
   return new Failure('internal', `Something went wrong: ${String(error)}`, 'Run: understudy doctor', {
     cause: error,

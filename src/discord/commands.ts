@@ -24,7 +24,7 @@ export interface Command {
   readonly description: string;
   readonly type: 1;
   readonly options: readonly Subcommand[];
-  readonly default_member_permissions: string;
+  readonly default_member_permissions?: string;
   readonly contexts: readonly number[];
   readonly integration_types: readonly number[];
 }

@@ -2,8 +2,10 @@
 // expires; a click that comes too late, again, or from somebody else does nothing but say so, to whoever clicked.
 
 import { type ButtonInteraction, MessageFlags, type StringSelectMenuInteraction } from 'discord.js';
-import type { Clock, Confirmation, Logger } from '../../skills/tool.ts';
+import type { Actor, Clock, Confirmation, Logger } from '../../skills/tool.ts';
 import type { Payload, Row } from './render/payload.ts';
+import { plain } from './render/text.ts';
+import { mayAnswer, whoMayAnswer } from './who-may-answer.ts';
 
 const keptAnswers = 500;
 
@@ -12,19 +14,28 @@ export const confirmPrefix = 'confirm';
 
 type Ending = 'answered' | 'expired';
 
+/** Tells whoever clicked that the answer counts, and takes the buttons away; it counts only where that succeeds. */
+type Acknowledge = (click: ButtonInteraction, yes: boolean, by: Actor) => Promise<void>;
+
+interface Question {
+  readonly confirmation: Confirmation;
+  resolve(yes: boolean): void;
+  readonly acknowledge: Acknowledge;
+}
+
 /** The open questions of this process. */
 export interface Confirmations {
   /** Shows the question, and resolves with what the person says to it. */
-  ask(confirmation: Confirmation, show: (buttons: Row) => void): Promise<boolean>;
-  /** A click on one of its buttons. */
-  answer(click: ButtonInteraction): Promise<void>;
+  ask(confirmation: Confirmation, show: (buttons: Row) => void, acknowledge?: Acknowledge): Promise<boolean>;
+  /** A click on one of its buttons, by whoever this is now: their rights may have changed since they asked. */
+  answer(click: ButtonInteraction, by: Actor): Promise<void>;
   /** A call has ended: its questions are open no more. */
   forget(ids: Iterable<string>): void;
 }
 
 /** Without any question yet. */
 export function createConfirmations(clock: Clock, logger: Logger): Confirmations {
-  const open = new Map<string, { confirmation: Confirmation; resolve: (yes: boolean) => void }>();
+  const open = new Map<string, Question>();
   const endings = new Map<string, Ending>();
   const settle = (id: string, ending: Ending) => {
     open.delete(id);
@@ -33,9 +44,9 @@ export function createConfirmations(clock: Clock, logger: Logger): Confirmations
     if (endings.size > keptAnswers && oldest !== undefined) endings.delete(oldest);
   };
   return {
-    ask: (confirmation, show) =>
+    ask: (confirmation, show, acknowledge = acknowledgeInShort) =>
       new Promise((resolve) => {
-        open.set(confirmation.id, { confirmation, resolve });
+        open.set(confirmation.id, { confirmation, resolve, acknowledge });
         show(buttons(confirmation.id));
       }),
     forget(ids) {
@@ -46,13 +57,16 @@ export function createConfirmations(clock: Clock, logger: Logger): Confirmations
         found.resolve(false);
       }
     },
-    async answer(click) {
+    async answer(click, by) {
       const [, word, id = ''] = click.customId.split(':');
       const found = open.get(id);
       if (!found) return whisper(click, reasons[endings.get(id) ?? 'unknown']);
       const { confirmation, resolve } = found;
-      if (confirmation.actor.id !== `discord:${click.user.id}`) {
-        return whisper(click, `Only ${confirmation.actor.name} can answer this.`);
+      if (!mayAnswer(confirmation.actor, by)) {
+        return whisper(click, `Only ${plain(whoMayAnswer(confirmation.actor))} can answer this.`);
+      }
+      if (word === 'yes' && !confirmation.actor.rights.every((right) => by.rights.includes(right))) {
+        return whisper(click, 'You may not do this any more.');
       }
       if (clock.now() >= confirmation.expiresAt) {
         settle(id, 'expired');
@@ -62,7 +76,7 @@ export function createConfirmations(clock: Clock, logger: Logger): Confirmations
       // From here on every other click comes too late, whatever becomes of this one.
       settle(id, 'answered');
       try {
-        await click.update({ content: word === 'yes' ? 'Confirmed …' : 'Cancelled.', components: [] });
+        await found.acknowledge(click, word === 'yes', by);
         resolve(word === 'yes');
       } catch (error) {
         // Who was told that the click failed must not find it carried out.
@@ -85,6 +99,10 @@ export async function whisper(
   content: string,
 ): Promise<void> {
   await click.reply({ content, flags: MessageFlags.Ephemeral, allowedMentions: { parse: [] } });
+}
+
+async function acknowledgeInShort(click: ButtonInteraction, yes: boolean): Promise<void> {
+  await click.update({ content: yes ? 'Confirmed …' : 'Cancelled.', components: [] });
 }
 
 function buttons(id: string): Row {

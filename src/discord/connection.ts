@@ -11,8 +11,10 @@ import {
   type Message,
   Options,
   Partials,
+  RESTEvents,
 } from 'discord.js';
 import { Failure, type Logger } from '../../skills/tool.ts';
+import { endableShards } from './shards.ts';
 import type { Timing } from './surroundings.ts';
 
 /** `off`: nobody wants it. `down`: it is wanted, and not there at the moment, or never to be there with this token. */
@@ -33,16 +35,16 @@ export interface ConnectionOptions {
   readonly timing: Timing;
   readonly logger: Logger;
   /** Connected, for the first time or again. */
-  onReady(client: Client<true>): void;
+  onReady(): void;
   onInteraction(interaction: Interaction): void;
   /** Only who is to hear messages needs the intents for them. */
   readonly onMessage?: (message: Message) => void;
 }
 
 const closeCodes = { token: 4_004, intents: [4_013, 4_014] } as const;
+/** Who is thrown out sooner waits longer each time: Discord takes a token away that logs in a thousand times a day. */
+const stableMs = 60_000;
 const messageIntents = [GatewayIntentBits.GuildMessages, GatewayIntentBits.DirectMessages];
-/** discord.js sleeps half a second between two attempts, and wakes up also when it was told to end. */
-const sleeperMs = 1_000;
 /** Discord's answer to our farewell is not waited for longer. */
 const farewellMs = 2_000;
 
@@ -52,6 +54,7 @@ export function connect(options: ConnectionOptions): Connection {
   let current: Client | undefined;
   let ready = false;
   let closed = false;
+  let readySince = 0;
   let attempts = 0;
   let retry: NodeJS.Timeout | undefined;
   let patience: NodeJS.Timeout | undefined;
@@ -60,16 +63,20 @@ export function connect(options: ConnectionOptions): Connection {
   const up = (client: Client) => {
     if (client !== current || closed || !client.isReady()) return;
     if (!ready) logger.info({ as: client.user.tag }, 'Discord is connected');
+    if (!ready) readySince = performance.now();
     ready = true;
-    attempts = 0;
     clearTimeout(patience);
-    options.onReady(client);
+    options.onReady();
+  };
+  const noteAway = () => {
+    if (ready && performance.now() - readySince > stableMs) attempts = 0;
+    ready = false;
   };
   const down = (client: Client, reason: string) => {
     // It is said of every attempt to come back; the time counts from the first.
     if (client !== current || closed || !ready) return;
     logger.warn({ reason }, 'the connection to Discord is interrupted');
-    ready = false;
+    noteAway();
     bePatient(client);
   };
   const bePatient = (client: Client) => {
@@ -79,7 +86,7 @@ export function connect(options: ConnectionOptions): Connection {
   const giveUp = (client: Client, reason: string) => {
     if (client !== current || closed) return;
     current = undefined;
-    ready = false;
+    noteAway();
     clearTimeout(patience);
     void endClient(client, logger);
     const waitMs = Math.min(timing.loginMs * 2 ** Math.min(attempts, 10), timing.loginMostMs);
@@ -111,7 +118,7 @@ export function connect(options: ConnectionOptions): Connection {
   };
   const login = async (): Promise<void> => {
     if (closed) return;
-    const client = makeClient(options, readsContent);
+    const client: Client = makeClient(options, readsContent, () => closed || client !== current);
     current = client;
     let closeCode: number | undefined;
     client.on(Events.ClientReady, () => up(client));
@@ -124,6 +131,11 @@ export function connect(options: ConnectionOptions): Connection {
       closeCode = code;
       // While it logs in, the login itself fails too.
       if (ready && !isHopeless(client, undefined, code)) giveUp(client, `closed with code ${code}`);
+    });
+    client.rest.on(RESTEvents.Response, ({ path }, { status }) => {
+      // discord.js forgets its token at a 401; of interactions only their own tokens are meant.
+      if (ready && status === 401 && !/^\/(webhooks|interactions)\//.test(path))
+        giveUp(client, 'it answered 401');
     });
     client.on(Events.InteractionCreate, (interaction) => options.onInteraction(interaction));
     if (options.onMessage) client.on(Events.MessageCreate, options.onMessage);
@@ -164,13 +176,18 @@ const intentsFailure = new Failure(
   'Switch on "Message Content Intent" (https://discord.com/developers/applications, your application, Bot), and start the bot again.',
 );
 
-function makeClient({ api, onMessage }: ConnectionOptions, readsContent: boolean): Client {
+function makeClient(
+  { api, onMessage }: ConnectionOptions,
+  readsContent: boolean,
+  isOver: () => boolean,
+): Client {
   const content = readsContent ? [GatewayIntentBits.MessageContent] : [];
   const listening = onMessage ? [...messageIntents, ...content] : [];
   return new Client({
     intents: [GatewayIntentBits.Guilds, ...listening],
     partials: onMessage ? [Partials.Channel] : [],
     rest: api === undefined ? {} : { api },
+    ws: { ...Options.createDefault().ws, buildStrategy: endableShards(isOver) },
     allowedMentions: { parse: [] },
     // Nothing of this is looked up in a cache.
     makeCache: Options.cacheWithLimits({
@@ -183,12 +200,7 @@ function makeClient({ api, onMessage }: ConnectionOptions, readsContent: boolean
   });
 }
 
-/** Ends a client, and whatever of it wakes up afterwards. */
 async function endClient(client: Client, logger: Logger): Promise<void> {
-  const { ws } = client as unknown as {
-    ws: { _ws?: { strategy?: { shards?: ReadonlyMap<number, { destroy(): Promise<void> }> } } };
-  };
-  const sleepers = [...(ws._ws?.strategy?.shards?.values() ?? [])];
   client.removeAllListeners();
   client.on(Events.Error, () => {});
   try {
@@ -196,9 +208,6 @@ async function endClient(client: Client, logger: Logger): Promise<void> {
   } catch (error) {
     logger.debug({ error: messageOf(error) }, 'a client of Discord ended with an error');
   }
-  setTimeout(() => {
-    for (const shard of sleepers) void shard.destroy().catch(() => {});
-  }, sleeperMs).unref();
 }
 
 function messageOf(error: unknown): string {

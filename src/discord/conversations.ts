@@ -1,8 +1,8 @@
 // Conversations that outlive the process: a row for each command that is being carried out in a message, from its
 // beginning until its end stands there. Whatever rows a new process finds were cut off, and are ended by it.
 
-import type { Database } from 'better-sqlite3';
-import type { Actor } from '../../skills/tool.ts';
+import type { Database, RunResult } from 'better-sqlite3';
+import type { Actor, Logger } from '../../skills/tool.ts';
 import type { Address } from './delivery.ts';
 
 /** What has to happen before a conversation is over. */
@@ -32,9 +32,13 @@ export interface Conversation {
   readonly outcome: string | null;
 }
 
-/** The conversations of an instance. */
+/**
+ * The conversations of an instance. What cannot be noted, on a full disk, goes to the log alone: whoever asked reads
+ * the end all the same, and only a restart would know less of it.
+ */
 export interface Conversations {
-  begin(conversation: Pick<Conversation, 'address' | 'tool' | 'actor' | 'begunAt'>): number;
+  /** Nothing where it could not be noted. */
+  begin(conversation: Pick<Conversation, 'address' | 'tool' | 'actor' | 'begunAt'>): number | undefined;
   note(id: number, part: { about?: About; steps?: readonly string[]; outcome?: string }): void;
   end(id: number): void;
   open(): Conversation[];
@@ -55,43 +59,55 @@ interface Row {
 }
 
 /** The conversations in the instance's database. */
-export function createConversations(database: Database): Conversations {
+export function createConversations(database: Database, logger: Logger): Conversations {
+  const attempt = (write: () => RunResult) => {
+    try {
+      return write();
+    } catch (error) {
+      logger.warn({ error: String(error) }, 'a conversation could not be noted');
+      return undefined;
+    }
+  };
   return {
     begin({ address, tool, actor, begunAt }) {
-      const { lastInsertRowid } = database
-        .prepare(
-          `INSERT INTO discord_conversations
-             (channel_id, message_id, token, token_until, tool, actor_json, begun_at, about_json)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-        )
-        .run(
-          address.channelId,
-          address.messageId ?? '',
-          address.token ?? '',
-          address.tokenUntil ?? 0,
-          tool,
-          JSON.stringify(actor),
-          begunAt,
-          JSON.stringify({ kind: 'call' } satisfies About),
-        );
-      return Number(lastInsertRowid);
+      const written = attempt(() =>
+        database
+          .prepare(
+            `INSERT INTO discord_conversations
+               (channel_id, message_id, token, token_until, tool, actor_json, begun_at, about_json)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+          )
+          .run(
+            address.channelId,
+            address.messageId ?? '',
+            address.token ?? '',
+            address.tokenUntil ?? 0,
+            tool,
+            JSON.stringify(actor),
+            begunAt,
+            JSON.stringify({ kind: 'call' } satisfies About),
+          ),
+      );
+      return written && Number(written.lastInsertRowid);
     },
-    note(id, { about, steps, outcome }) {
-      database
-        .prepare(
-          `UPDATE discord_conversations
-           SET about_json = coalesce(@about, about_json), steps_json = coalesce(@steps, steps_json),
-               outcome = coalesce(@outcome, outcome)
-           WHERE id = @id`,
-        )
-        .run({
-          id,
-          about: about === undefined ? null : JSON.stringify(about),
-          steps: steps === undefined ? null : JSON.stringify(steps),
-          outcome: outcome ?? null,
-        });
-    },
-    end: (id) => void database.prepare('DELETE FROM discord_conversations WHERE id = ?').run(id),
+    note: (id, { about, steps, outcome }) =>
+      void attempt(() =>
+        database
+          .prepare(
+            `UPDATE discord_conversations
+             SET about_json = coalesce(@about, about_json), steps_json = coalesce(@steps, steps_json),
+                 outcome = coalesce(@outcome, outcome)
+             WHERE id = @id`,
+          )
+          .run({
+            id,
+            about: about === undefined ? null : JSON.stringify(about),
+            steps: steps === undefined ? null : JSON.stringify(steps),
+            outcome: outcome ?? null,
+          }),
+      ),
+    end: (id) =>
+      void attempt(() => database.prepare('DELETE FROM discord_conversations WHERE id = ?').run(id)),
     open: () =>
       database
         .prepare<[], Row>(
@@ -102,7 +118,7 @@ export function createConversations(database: Database): Conversations {
         .all()
         .map(({ channelId, messageId, token, tokenUntil, actor, about, steps, ...rest }) => ({
           ...rest,
-          address: { channelId, messageId, token: token === '' ? undefined : token, tokenUntil },
+          address: { channelId, messageId: messageId || undefined, token: token || undefined, tokenUntil },
           actor: JSON.parse(actor) as Actor,
           about: JSON.parse(about) as About,
           steps: JSON.parse(steps) as string[],

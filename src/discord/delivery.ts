@@ -3,7 +3,7 @@
 
 import { type Client, DiscordAPIError, type REST, Routes } from 'discord.js';
 import type { Clock } from '../../skills/tool.ts';
-import { ephemeral, noPreviews, type Payload, toRequest } from './render/payload.ts';
+import { noPreviews, type Payload, toRequest } from './render/payload.ts';
 
 /** Where a message of ours is. */
 export interface Address {
@@ -15,18 +15,21 @@ export interface Address {
   readonly tokenUntil?: number;
 }
 
+/** `gone`: there is no such message for us any more. `refused`: this very text will never stand there. */
+export type Edited = 'done' | 'gone' | 'refused';
+
 /** Sends and edits; every method waits for Discord's rate limits and throws when Discord cannot be reached. */
 export interface Delivery {
-  edit(address: Address, payload: Payload): Promise<'done' | 'gone'>;
+  edit(address: Address, payload: Payload): Promise<Edited>;
   /** A nonce makes sure that the same thing sent twice stands there once. */
-  post(channelId: string, payload: Payload, nonce?: string): Promise<{ id: string }>;
-  /** A further answer to an interaction, for the person alone. */
-  whisper(address: Address, payload: Payload): Promise<void>;
+  post(channelId: string, payload: Payload, nonce?: string, replyTo?: string): Promise<{ id: string }>;
+  /** Takes a message of ours away. */
+  remove(address: Address): Promise<void>;
 }
 
-/** Errors that say: this token, this message, this channel will not be there again. */
+/** Errors that say: this token is dead, the message may live. */
 const deadTokens = new Set<number | string>([10_015, 50_027]);
-const lostMessages = new Set<number | string>([10_003, 10_008, 50_001, 50_013]);
+const mostDeadTokens = 500;
 
 /** Delivery by the client that is connected at the moment of each request. */
 export function createDelivery(client: () => Client<true> | undefined, clock: Clock): Delivery {
@@ -51,26 +54,33 @@ export function createDelivery(client: () => Client<true> | undefined, clock: Cl
           });
           return 'done';
         } catch (error) {
-          if (!(error instanceof DiscordAPIError) || !deadTokens.has(error.code)) return goneOr(error);
+          if (!(error instanceof DiscordAPIError) || !deadTokens.has(error.code)) return verdictOf(error);
+          if (dead.size >= mostDeadTokens) dead.clear();
           dead.add(token);
         }
       }
       return editInChannel(rest, address, request);
     },
-    async post(channelId, payload, nonce) {
+    async remove({ channelId, messageId = '' }) {
+      await connected().rest.delete(Routes.channelMessage(channelId, messageId));
+    },
+    async post(channelId, payload, nonce, replyTo) {
       const { body, files } = toRequest(payload);
-      const once = nonce === undefined ? {} : { nonce, enforce_nonce: true };
+      const once = { ...(nonce === undefined ? {} : { nonce, enforce_nonce: true }), ...asReply(replyTo) };
       return (await connected().rest.post(Routes.channelMessages(channelId), {
         body: { ...body, ...once, flags: noPreviews },
         files,
       })) as { id: string };
     },
-    async whisper({ token = '' }, payload) {
-      const { rest, application } = connected();
-      const { body, files } = toRequest(payload);
-      const path = Routes.webhook(application.id, token);
-      await rest.post(path, { body: { ...body, flags: ephemeral }, files, auth: false });
-    },
+  };
+}
+
+/** Whoever is answered is not called; and who has taken the question back is answered all the same. */
+function asReply(messageId: string | undefined): Record<string, unknown> {
+  if (messageId === undefined) return {};
+  return {
+    message_reference: { message_id: messageId, fail_if_not_exists: false },
+    allowed_mentions: { parse: [], replied_user: false },
   };
 }
 
@@ -78,17 +88,20 @@ async function editInChannel(
   rest: REST,
   { channelId, messageId }: Address,
   request: ReturnType<typeof toRequest>,
-): Promise<'done' | 'gone'> {
+): Promise<Edited> {
   if (messageId === undefined) return 'gone';
   try {
     await rest.patch(Routes.channelMessage(channelId, messageId), request);
     return 'done';
   } catch (error) {
-    return goneOr(error);
+    return verdictOf(error);
   }
 }
 
-function goneOr(error: unknown): 'gone' {
-  if (error instanceof DiscordAPIError && lostMessages.has(error.code)) return 'gone';
+/** Whatever Discord refuses once it refuses again, but for a token of ours and its limits. */
+export function verdictOf(error: unknown): Edited {
+  if (!(error instanceof DiscordAPIError)) throw error;
+  if (error.status === 403 || error.status === 404) return 'gone';
+  if (error.status === 400) return 'refused';
   throw error;
 }

@@ -3,10 +3,11 @@
 // waiting is part of it.
 
 import type { Logger } from '../../skills/tool.ts';
+import type { Edited } from './delivery.ts';
 import type { Payload } from './render/payload.ts';
+import type { Timing } from './surroundings.ts';
 
 const attempts = 7;
-const firstRetryMs = 1_000;
 
 /** A message that is being kept up to date. */
 export interface LiveMessage {
@@ -20,25 +21,23 @@ export interface LiveMessage {
   abandon(): void;
 }
 
-/** `gone`: there is no such message any more. `failed`: Discord could not be reached for long, or this process ends. */
+/** `gone`: it can never stand there. `failed`: Discord could not be reached for long, or this process ends. */
 export type Ending = 'delivered' | 'gone' | 'failed';
-
-/** How an edit is brought to Discord; it answers `gone` when there is no such message any more. */
-export type Edit = (payload: Payload) => Promise<'done' | 'gone'>;
 
 /** Keeps one message. */
 export function createLiveMessage(
-  edit: Edit,
-  pauseMs: number,
+  edit: (payload: Payload) => Promise<Edited>,
+  { editMs, editRetryMs }: Pick<Timing, 'editMs' | 'editRetryMs'>,
   logger: Logger,
   onEnd: () => void,
 ): LiveMessage {
   let wanted: (() => Payload) | undefined;
   let last: Payload | undefined;
-  let ending: { payload: Payload; resolve: (ending: Ending) => void; failures: number } | undefined;
+  let ending: { payload: Payload; resolve: (ending: Ending) => void } | undefined;
   let closed = false;
   let isGone = false;
   let working = false;
+  let failures = 0;
   let timer: NodeJS.Timeout | undefined;
   let freeAt = 0;
 
@@ -57,25 +56,30 @@ export function createLiveMessage(
   const send = async () => {
     working = true;
     const final = ending;
-    const payload = final?.payload ?? wanted?.();
+    const draw = final ? () => final.payload : wanted;
     wanted = undefined;
     try {
+      const payload = draw?.();
       // What stands there already needs no request.
       const isNew = payload !== undefined && (final !== undefined || !isSame(payload, last));
       const outcome = isNew ? await edit(payload) : 'done';
-      if (isNew) freeAt = performance.now() + pauseMs;
+      if (isNew) freeAt = performance.now() + editMs;
+      if (outcome === 'refused') logger.warn({ final: final !== undefined }, 'Discord refuses an edit');
+      failures = 0;
       last = payload ?? last;
-      if (outcome === 'gone') end('gone');
+      if (outcome === 'gone' || (final && outcome === 'refused')) end('gone');
       else if (final) end('delivered');
     } catch (error) {
-      freeAt = performance.now() + pauseMs;
-      if (final) {
-        final.failures++;
-        if (final.failures >= attempts) {
-          logger.warn({ error: String(error) }, 'the end of a conversation could not be brought to Discord');
-          end('failed');
-        } else freeAt += firstRetryMs * 2 ** (final.failures - 1);
-      } else logger.debug({ error: String(error) }, 'a message could not be edited this time');
+      failures++;
+      freeAt = performance.now() + editMs + editRetryMs * 2 ** Math.min(failures - 1, attempts);
+      if (failures < attempts) {
+        // Unless something newer has come meanwhile, it is still what should stand there.
+        wanted ??= draw;
+        logger.debug({ error: String(error) }, 'a message could not be edited this time');
+      } else if (final) {
+        logger.warn({ error: String(error) }, 'the end of a conversation could not be brought to Discord');
+        end('failed');
+      }
     } finally {
       working = false;
       plan();
@@ -90,7 +94,8 @@ export function createLiveMessage(
     finish(payload) {
       if (closed) return Promise.resolve(isGone ? 'gone' : 'failed');
       return new Promise((resolve) => {
-        ending = { payload, resolve, failures: 0 };
+        ending = { payload, resolve };
+        failures = 0;
         plan();
       });
     },

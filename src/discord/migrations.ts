@@ -2,7 +2,7 @@
 
 import type { Migration } from '../../skills/tool.ts';
 
-/** Notices that wait for their channel, and conversations that a restart must not cut off. */
+/** Notices that wait for their channel, conversations that a restart must not cut off, and last words of messages. */
 export const discordMigrations: readonly Migration[] = [
   {
     name: 'discord/1-notices',
@@ -30,6 +30,15 @@ export const discordMigrations: readonly Migration[] = [
             about_json TEXT NOT NULL,
             steps_json TEXT NOT NULL DEFAULT '[]',
             outcome TEXT
+          ) STRICT;`,
+  },
+  { name: 'discord/3-files-of-notices', sql: 'ALTER TABLE discord_notices ADD COLUMN file_json TEXT;' },
+  {
+    name: 'discord/4-wills',
+    sql: `CREATE TABLE discord_wills (
+            message_id TEXT PRIMARY KEY,
+            channel_id TEXT NOT NULL,
+            content TEXT NOT NULL
           ) STRICT;`,
   },
 ];

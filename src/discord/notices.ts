@@ -11,6 +11,8 @@ const mostNotices = 500;
 const mostInBatch = 20;
 const longestNotice = 4_000;
 const nonceLength = 25;
+/** Of more than these the oldest are shown in part only. */
+const mostFiles = 20;
 
 /** One notice, or several of the same words. */
 export interface Notice {
@@ -19,6 +21,14 @@ export interface Notice {
   readonly at: string;
   readonly text: string;
   readonly count: number;
+  /** All of it, where that is more than a notice shows. */
+  readonly file?: NoticeFile;
+}
+
+/** A text that comes with a notice. */
+interface NoticeFile {
+  readonly name: string;
+  readonly text: string;
 }
 
 /** Notices that are sent as one message. */
@@ -29,7 +39,7 @@ export interface Batch {
 
 /** The waiting notices of an instance. */
 export interface NoticeStore {
-  put(channel: string, text: string): void;
+  put(channel: string, text: string, file?: NoticeFile): void;
   /** The channels that something waits for. */
   channels(): string[];
   /** What is to be sent next to a channel: what was begun before, else as many of the oldest as `fits` takes. */
@@ -41,32 +51,34 @@ export interface NoticeStore {
 /** Stands for those that had to go because too many waited. */
 const droppedText = 'Older notices were dropped, for too many were waiting.';
 
-const columns = 'id, at, text, count';
+const columns = 'id, at, text, count, file_json AS fileJson';
 
 /** The notices in the instance's database. */
 export function createNoticeStore(database: Database, clock: Clock): NoticeStore {
   const waiting = (channel: string) =>
     database
-      .prepare<unknown[], Notice>(
+      .prepare<unknown[], Row>(
         `SELECT ${columns} FROM discord_notices WHERE channel = ? AND batch IS NULL ORDER BY id LIMIT ?`,
       )
-      .all(channel, mostInBatch);
+      .all(channel, mostInBatch)
+      .map(toNotice);
   return {
-    put: (channel, text) =>
+    put: (channel, text, file) =>
       database
         .transaction(() => {
           const words = text.slice(0, longestNotice);
           const at = new Date(clock.now()).toISOString();
           const again = database
             .prepare(
-              `UPDATE discord_notices SET count = count + 1 WHERE text = @words AND id =
+              `UPDATE discord_notices SET count = count + 1 WHERE text = @words AND file_json IS @file AND id =
                  (SELECT id FROM discord_notices WHERE channel = @channel AND batch IS NULL ORDER BY id DESC LIMIT 1)`,
             )
-            .run({ words, channel });
+            .run({ words, channel, file: file ? JSON.stringify(file) : null });
           if (again.changes > 0) return;
           database
-            .prepare('INSERT INTO discord_notices (at, channel, text) VALUES (?, ?, ?)')
-            .run(at, channel, words);
+            .prepare('INSERT INTO discord_notices (at, channel, text, file_json) VALUES (?, ?, ?, ?)')
+            .run(at, channel, words, file ? JSON.stringify(file) : null);
+          if (file) dropFiles(database, channel);
           dropOldest(database, channel);
         })
         .immediate(),
@@ -83,13 +95,17 @@ export function createNoticeStore(database: Database, clock: Clock): NoticeStore
             .get(channel);
           if (begun !== undefined) {
             const notices = database
-              .prepare<[string], Notice>(`SELECT ${columns} FROM discord_notices WHERE batch = ? ORDER BY id`)
-              .all(begun);
+              .prepare<[string], Row>(`SELECT ${columns} FROM discord_notices WHERE batch = ? ORDER BY id`)
+              .all(begun)
+              .map(toNotice);
             return { nonce: begun, notices };
           }
           const all = waiting(channel);
           let take = Math.min(1, all.length);
-          while (take < all.length && fits(all.slice(0, take + 1))) take++;
+          // What has a file comes alone.
+          const alone = all.findIndex(({ file }) => file !== undefined);
+          const most = alone < 0 ? all.length : Math.max(1, alone);
+          while (take < most && fits(all.slice(0, take + 1))) take++;
           const notices = all.slice(0, take);
           if (notices.length === 0) return undefined;
           const nonce = randomUUID().replaceAll('-', '').slice(0, nonceLength);
@@ -101,6 +117,25 @@ export function createNoticeStore(database: Database, clock: Clock): NoticeStore
         .immediate(),
     finish: ({ nonce }) => void database.prepare('DELETE FROM discord_notices WHERE batch = ?').run(nonce),
   };
+}
+
+interface Row extends Omit<Notice, 'file'> {
+  readonly fileJson: string | null;
+}
+
+function toNotice({ fileJson, ...notice }: Row): Notice {
+  return fileJson === null ? notice : { ...notice, file: JSON.parse(fileJson) as NoticeFile };
+}
+
+/** Files take room; of many that wait the oldest go, and their notices stay. */
+function dropFiles(database: Database, channel: string): void {
+  database
+    .prepare(
+      `UPDATE discord_notices SET file_json = NULL
+       WHERE channel = @channel AND batch IS NULL AND file_json IS NOT NULL AND id NOT IN
+         (SELECT id FROM discord_notices WHERE channel = @channel AND file_json IS NOT NULL ORDER BY id DESC LIMIT @most)`,
+    )
+    .run({ channel, most: mostFiles });
 }
 
 /** The oldest waiting notices become one that counts them. */
@@ -117,7 +152,7 @@ function dropOldest(database: Database, channel: string): void {
     .all(channel);
   if (!first || !second) return;
   database
-    .prepare('UPDATE discord_notices SET text = ?, count = ? WHERE id = ?')
+    .prepare('UPDATE discord_notices SET text = ?, count = ?, file_json = NULL WHERE id = ?')
     .run(droppedText, first.count + second.count, first.id);
   database.prepare('DELETE FROM discord_notices WHERE id = ?').run(second.id);
 }

@@ -3,8 +3,8 @@
 // itself, five in all, each for ten minutes after somebody last used it.
 
 import type { ButtonInteraction, StringSelectMenuInteraction } from 'discord.js';
-import { type Actor, type Clock, type Dispatcher, isFailure, type Logger } from '../../skills/tool.ts';
-import type { Asking, Calls } from './calls.ts';
+import type { Actor, Clock, Dispatcher, Logger } from '../../skills/tool.ts';
+import { type Asking, asFailure, type Calls } from './calls.ts';
 import { whisper } from './confirmations.ts';
 import type { Address } from './delivery.ts';
 import type { LiveMessage } from './live-message.ts';
@@ -30,13 +30,13 @@ export interface PanelSurroundings {
 export interface Panels {
   /** Turns an acknowledged `/process list` into a panel. */
   open(address: Address, actor: Actor, input: Record<string, unknown>): Promise<void>;
-  /** Somebody pressed a button or chose something. */
+  /** Somebody who may look pressed a button or chose something. */
   use(click: ButtonInteraction | StringSelectMenuInteraction, actor: Actor): Promise<void>;
   close(): void;
 }
 
 interface Panel {
-  readonly address: Address;
+  address: Address;
   readonly live: LiveMessage;
   /** Whose rights it is refreshed with: those of whoever used it last. */
   actor: Actor;
@@ -53,26 +53,31 @@ export function createPanels(surroundings: PanelSurroundings): Panels {
   const panels = new Map<string, Panel>();
   const underWay = new Set<string>();
 
-  const drop = (id: string) => {
-    const panel = panels.get(id);
-    clearTimeout(panel?.timer);
-    panel?.live.abandon();
-    panels.delete(id);
+  const idOf = ({ address }: Panel) => address.messageId ?? '';
+  const isKept = (panel: Panel) => panels.get(idOf(panel)) === panel;
+  const forget = (panel: Panel) => {
+    clearTimeout(panel.timer);
+    if (isKept(panel)) panels.delete(idOf(panel));
+  };
+  /** Another one takes its place: it shows once more how things are, and says that it stands still. */
+  const retire = (panel: Panel) => {
+    forget(panel);
+    panel.until = 0;
+    void refresh(panel);
   };
   const add = (address: Address, part: Pick<Panel, 'actor' | 'input' | 'chosen'>): Panel => {
-    for (const [id, other] of panels) if (other.address.channelId === address.channelId) drop(id);
-    const [oldest] = panels.keys();
-    if (panels.size >= mostPanels && oldest !== undefined) drop(oldest);
-    const panel = { address, live: calls.live(address), until: 0, timer: undefined, busy: false, ...part };
-    if (address.messageId !== undefined) panels.set(address.messageId, panel);
+    for (const other of [...panels.values()])
+      if (other.address.channelId === address.channelId) retire(other);
+    const [oldest] = panels.values();
+    if (panels.size >= mostPanels && oldest) retire(oldest);
+    const live = calls.live(() => panel.address);
+    const panel: Panel = { address, live, until: 0, timer: undefined, busy: false, ...part };
+    panels.set(idOf(panel), panel);
     return panel;
   };
-  const isKept = (panel: Panel) => panels.get(panel.address.messageId ?? '') === panel;
 
-  async function contentOf(
-    { actor, input, chosen, until }: Panel,
-    isRepeated: boolean,
-  ): Promise<PanelContent> {
+  async function contentOf(panel: Panel, isRepeated: boolean): Promise<PanelContent> {
+    const { actor, input, chosen } = panel;
     const list = await dispatcher.call(actor, 'list', input, { isRepeated });
     const view = surroundings.find('list')?.tool.present?.(list) ?? {};
     const targets = targetsOf(list);
@@ -84,29 +89,31 @@ export function createPanels(surroundings: PanelSurroundings): Panels {
           .catch(() => ({}))
       : {};
     const at = clock.now();
-    return { view, targets, chosen: found, tail: tailOf(status), isFresh: at + timing.panelMs < until, at };
+    const isFresh = at + timing.panelMs < panel.until;
+    return { view, targets, chosen: found, tail: tailOf(status), isFresh, at };
   }
 
   /** Shows how things are, and plans the next look. */
   async function refresh(panel: Panel, isRepeated = true): Promise<void> {
     if (panel.busy) return;
     // Somebody has deleted the message.
-    if (panel.live.isOver) return drop(panel.address.messageId ?? '');
+    if (panel.live.isOver) return forget(panel);
     panel.busy = true;
     clearTimeout(panel.timer);
     try {
       const content = await contentOf(panel, isRepeated);
-      if (!isKept(panel)) return;
+      if (!isKept(panel)) {
+        void panel.live.finish(drawPanel(writer, content));
+        return;
+      }
       panel.live.show(() => drawPanel(writer, content));
       if (content.isFresh) panel.timer = setTimeout(() => void refresh(panel), timing.panelMs);
     } catch (error) {
-      if (!isRepeated && isFailure(error)) {
-        panels.delete(panel.address.messageId ?? '');
-        void panel.live.finish(writer.failure(error));
-        return;
-      }
       // Whoever lost the right to look, or a database that is busy: the button tries again.
       logger.debug({ error: String(error) }, 'a panel is not refreshed any more');
+      if (isRepeated) return;
+      forget(panel);
+      void panel.live.finish(writer.failure(asFailure(error)));
     } finally {
       panel.busy = false;
     }
@@ -119,15 +126,18 @@ export function createPanels(surroundings: PanelSurroundings): Panels {
 
   async function use(click: ButtonInteraction | StringSelectMenuInteraction, actor: Actor): Promise<void> {
     const [, verb = ''] = click.customId.split(':');
-    const list = surroundings.find('list');
-    // The dispatcher says why not, and writes it down.
-    if (list && !actor.rights.includes('read')) return act(click, actor, list, {});
     const panel =
       panels.get(click.message.id) ?? add(addressOf(click), { actor, input: {}, chosen: chosenIn(click) });
     panel.actor = actor;
     if (click.isStringSelectMenu()) panel.chosen = click.values[0];
     if (click.isStringSelectMenu() || verb === 'refresh') {
       await click.deferUpdate();
+      // From now on its token opens the message, also in a channel that the bot itself cannot see.
+      panel.address = {
+        ...addressOf(click),
+        token: click.token,
+        tokenUntil: clock.now() + timing.tokenMs,
+      };
       touch(panel);
       return;
     }
@@ -163,7 +173,10 @@ export function createPanels(surroundings: PanelSurroundings): Panels {
       touch(panel, false);
     },
     close() {
-      for (const id of [...panels.keys()]) drop(id);
+      for (const panel of [...panels.values()]) {
+        forget(panel);
+        panel.live.abandon();
+      }
     },
   };
 }

@@ -3,9 +3,52 @@
 import { type Client, Routes } from 'discord.js';
 import type { Logger } from '../../skills/tool.ts';
 import type { Command } from './commands.ts';
+import type { Timing } from './surroundings.ts';
+
+/** Registers the commands once. */
+export interface Registration {
+  /** There is a connection: tries until it has succeeded, and then never again. */
+  begin(): void;
+  stop(): void;
+}
+
+/** Without any attempt yet. */
+export function createRegistration(
+  client: () => Client<true> | undefined,
+  commands: readonly Command[],
+  timing: Timing,
+  logger: Logger,
+): Registration {
+  let state: 'open' | 'trying' | 'over' = 'open';
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const attempt = async () => {
+    clearTimeout(timer);
+    const connected = client();
+    if (state !== 'open' || !connected) return;
+    state = 'trying';
+    try {
+      await registerCommands(connected, commands, logger);
+      state = 'over';
+    } catch (error) {
+      if (state !== 'trying') return;
+      state = 'open';
+      logger.error({ error: String(error) }, 'the slash commands could not be registered');
+      const waitMs = Math.min(timing.loginMs * 2 ** Math.min(failures++, 10), timing.loginMostMs);
+      timer = setTimeout(() => void attempt(), waitMs);
+    }
+  };
+  return {
+    begin: () => void attempt(),
+    stop() {
+      state = 'over';
+      clearTimeout(timer);
+    },
+  };
+}
 
 /** Brings the registered commands to what the catalogue says. */
-export async function registerCommands(
+async function registerCommands(
   client: Client<true>,
   commands: readonly Command[],
   logger: Logger,

@@ -12,6 +12,8 @@ import { type Actor, Failure, type Logger } from '../../skills/tool.ts';
 import { rolesOf, type Somebody } from './actors.ts';
 import type { Autocomplete } from './autocomplete.ts';
 import type { Calls } from './calls.ts';
+import { stopPrefix } from './chat/growing-message.ts';
+import { type Stops, stopName } from './chat/stops.ts';
 import { findTool, inputOf, optionName } from './commands.ts';
 import { type Confirmations, confirmPrefix, whisper } from './confirmations.ts';
 import { panelPrefix } from './panel-view.ts';
@@ -29,6 +31,8 @@ export interface RouterOptions {
   readonly panels: Panels;
   readonly confirmations: Confirmations;
   readonly autocomplete: Autocomplete;
+  /** Left out where nothing is ever at work that could be stopped. */
+  readonly stops: Stops | undefined;
   readonly writer: Writer;
   readonly logger: Logger;
 }
@@ -58,10 +62,11 @@ async function take(options: RouterOptions, interaction: Interaction): Promise<v
 }
 
 async function carryOut(
-  { tools, role, calls, panels, writer }: RouterOptions,
+  { tools, role, calls, panels, writer, stops }: RouterOptions,
   interaction: ChatInputCommandInteraction,
   actor: Actor,
 ): Promise<void> {
+  if (interaction.commandName === stopName && stops) return stops.command(interaction, actor);
   const offered = findTool(tools, interaction.commandName, interaction.options.getSubcommand(false));
   const refusal = offered ? (interaction.inGuild() ? undefined : onlyInServers) : gone;
   if (refusal || !offered) {
@@ -72,12 +77,16 @@ async function carryOut(
   const { tool } = offered;
   const [given] = interaction.options.data;
   const input = inputOf(tool, given?.options ?? []);
-  // The dispatcher refuses; that it will is foreseen here, so that nobody else has to read it.
-  const isRefused = role === 'staging' || !actor.rights.includes(tool.permission);
-  const address = await calls.acknowledge(interaction, isRefused);
+  const isPrivate = willBeRefused(role, actor, offered);
+  const address = await calls.acknowledge(interaction, isPrivate);
   if (!address) return;
-  if (tool.name === 'list' && !isRefused) return panels.open(address, actor, input);
-  return calls.run({ address, actor, offered, input, isPrivate: isRefused });
+  if (tool.name === 'list' && !isPrivate) return panels.open(address, actor, input);
+  return calls.run({ address, actor, offered, input, isPrivate });
+}
+
+/** The dispatcher refuses; that it will is foreseen here, so that nobody else has to read it. */
+function willBeRefused(role: RouterOptions['role'], actor: Actor, { tool }: Offered): boolean {
+  return role === 'staging' || !actor.rights.includes(tool.permission);
 }
 
 async function complete(
@@ -93,14 +102,18 @@ async function complete(
 }
 
 async function press(
-  { confirmations, panels, writer, role }: RouterOptions,
+  { tools, role, calls, panels, confirmations, writer, stops }: RouterOptions,
   interaction: ButtonInteraction | StringSelectMenuInteraction,
   actor: Actor,
 ): Promise<void> {
   const [prefix] = interaction.customId.split(':');
-  if (prefix === confirmPrefix && interaction.isButton()) return confirmations.answer(interaction);
-  if (prefix === panelPrefix && role === 'live') return panels.use(interaction, actor);
-  return whisper(interaction, writer.failure(gone).content);
+  if (prefix === confirmPrefix && interaction.isButton()) return confirmations.answer(interaction, actor);
+  if (prefix === stopPrefix && interaction.isButton() && stops) return stops.press(interaction, actor);
+  const list = tools.find(({ tool }) => tool.name === 'list');
+  if (prefix !== panelPrefix || !list) return whisper(interaction, writer.failure(gone).content);
+  if (!willBeRefused(role, actor, list)) return panels.use(interaction, actor);
+  const address = await calls.acknowledge(interaction, true);
+  if (address) await calls.run({ address, actor, offered: list, input: {}, isPrivate: true });
 }
 
 const onlyInServers = new Failure(

@@ -1,21 +1,26 @@
 // Puts the Discord side together. This file and what it imports load discord.js; `index.ts` loads it only where there
 // is a token.
 
-import type { Client, Message } from 'discord.js';
+import type { Client } from 'discord.js';
 import { createMask } from '../../skills/process-manager/index.ts';
-import { createActors, rolesOf } from './actors.ts';
+import { createActors } from './actors.ts';
+import { createAttachments } from './attachments.ts';
 import { createAutocomplete } from './autocomplete.ts';
 import { createCalls } from './calls.ts';
 import { type Chart, loadChart } from './chart.ts';
+import type { Chat } from './chat/contract.ts';
+import { type ChatService, createChat } from './chat/index.ts';
+import { stopCommand } from './chat/stops.ts';
 import { commandsOf } from './commands.ts';
 import { createConfirmations } from './confirmations.ts';
-import { type Connection, connect } from './connection.ts';
+import { type Connection, type ConnectionOptions, connect } from './connection.ts';
 import { createConversations } from './conversations.ts';
 import { createDelivery } from './delivery.ts';
+import { createListening } from './listening.ts';
 import { createNoticeSender } from './notice-sender.ts';
 import type { NoticeStore } from './notices.ts';
 import { createPanels } from './panels.ts';
-import { registerCommands } from './register.ts';
+import { createRegistration } from './register.ts';
 import type { Payload } from './render/payload.ts';
 import { createWriter } from './render/writer.ts';
 import { createRouter } from './router.ts';
@@ -29,6 +34,7 @@ export interface Service {
   noticed(): void;
   /** Says something in a channel; the id of the message. */
   say(channelId: string, text: string): Promise<string>;
+  readonly chat: Chat;
   close(): Promise<void>;
 }
 
@@ -42,9 +48,11 @@ export function startService(options: DiscordOptions, token: string, store: Noti
       [tool.name, ...(tool.aliases ?? [])].map((name) => [name, skill.prefix]),
     ),
   );
-  const writer = createWriter(createMask(config.environment.secrets), verbs);
+  const { secrets } = config.environment;
+  const mask = createMask(secrets);
+  const writer = createWriter(mask, verbs);
   const actorOf = createActors(config);
-  const conversations = createConversations(options.database());
+  const conversations = createConversations(options.database(), logger);
   const confirmations = createConfirmations(clock, logger);
   const autocomplete = createAutocomplete(tools, dispatcher, clock);
   const delivery = createDelivery(() => connection.client(), clock);
@@ -75,17 +83,32 @@ export function startService(options: DiscordOptions, token: string, store: Noti
     logger,
     isReady: () => connection.isReady,
   });
-  const register = once(async (client: Client<true>) => registerCommands(client, commands, logger));
+  const chat = createChat({
+    database: options.database(),
+    client: () => connection.client(),
+    delivery,
+    confirmations,
+    store,
+    noticed: sender.kick,
+    writer,
+    mask,
+    secrets,
+    timing,
+    clock,
+    logger,
+    onStop: options.onStop,
+  });
+  const offered = chat.stops ? [...commands, stopCommand] : commands;
+  const registration = createRegistration(() => connection.client(), offered, timing, logger);
   const connection: Connection = connect({
     token,
     api: config.environment.discord.api,
     timing,
     logger,
-    onReady: (client) => {
-      register(client).catch((error: unknown) => {
-        logger.error({ error: String(error) }, 'the slash commands could not be registered');
-      });
+    onReady: () => {
+      registration.begin();
       calls.takeUp();
+      chat.takeUp();
       sender.kick();
     },
     onInteraction: createRouter({
@@ -96,22 +119,31 @@ export function startService(options: DiscordOptions, token: string, store: Noti
       panels,
       confirmations,
       autocomplete,
+      stops: chat.stops,
       writer,
       logger,
     }),
-    ...listening(options, actorOf, () => connection.client()?.user.id),
+    ...listening(options, timing, actorOf, chat, () => connection.client()),
   });
+  const upkeep = setInterval(() => {
+    if (!connection.isReady) return;
+    calls.takeUp();
+    chat.takeUp();
+  }, timing.upkeepMs);
   return {
     get isReady() {
       return connection.isReady;
     },
     noticed: sender.kick,
+    chat,
     say: async (channelId, text) =>
       (await delivery.post(channelId, { content: writer.passage(text, 1_900) })).id,
     close: async () => {
+      clearInterval(upkeep);
+      registration.stop();
       sender.stop();
       panels.close();
-      await calls.close();
+      await Promise.all([calls.close(), chat.close()]);
       charts.stop();
       await connection.close();
     },
@@ -120,25 +152,26 @@ export function startService(options: DiscordOptions, token: string, store: Noti
 
 /** Hands messages on to whoever answers them, if somebody does. */
 function listening(
-  { onMessage }: DiscordOptions,
+  { onMessage, answers = 'owners', config, logger }: DiscordOptions,
+  { attachmentsMs }: Timing,
   actorOf: ReturnType<typeof createActors>,
-  ownId: () => string | undefined,
-): { onMessage?: (message: Message) => void } {
+  { stops, heard }: ChatService,
+  client: () => Client<true> | undefined,
+): Pick<ConnectionOptions, 'onMessage'> {
   if (!onMessage) return {};
+  const { api } = config.environment.discord;
+  const readAttachments = createAttachments({ api, waitMs: attachmentsMs, logger });
   return {
-    onMessage: (message) => {
-      if (message.author.bot) return;
-      const { id, channelId, content, author, member, reference } = message;
-      onMessage({
-        id,
-        channelId,
-        text: content,
-        author: actorOf({ id: author.id, name: author.username, roleIds: rolesOf(member) }),
-        isDirect: !message.inGuild(),
-        mentionsBot: message.mentions.users.has(ownId() ?? ''),
-        ...(reference?.messageId === undefined ? {} : { repliesTo: reference.messageId }),
-      });
-    },
+    onMessage: createListening({
+      onMessage,
+      answers,
+      actorOf,
+      client,
+      readAttachments,
+      stops,
+      heard,
+      logger,
+    }),
   };
 }
 
@@ -173,22 +206,5 @@ function startCharts({ config, dispatcher, clock, logger, loadCanvas }: DiscordO
       stopped = true;
       samples?.stop();
     },
-  };
-}
-
-/** Does it until it has succeeded, and then never again. */
-function once<T>(act: (given: T) => Promise<void>): (given: T) => Promise<void> {
-  let done = false;
-  let running: Promise<void> | undefined;
-  return (given) => {
-    if (done) return Promise.resolve();
-    running ??= act(given)
-      .then(() => {
-        done = true;
-      })
-      .finally(() => {
-        running = undefined;
-      });
-    return running;
   };
 }

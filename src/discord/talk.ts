@@ -5,9 +5,11 @@ import type { Progress } from '../../skills/tool.ts';
 import type { Conversations } from './conversations.ts';
 import type { Ending, LiveMessage } from './live-message.ts';
 import type { Payload } from './render/payload.ts';
+import { cut } from './render/text.ts';
 import type { Writer } from './render/writer.ts';
 
 const mostSteps = 200;
+const longestStep = 1_000;
 
 /** A command that is under way in a message. */
 export interface Talk {
@@ -47,8 +49,9 @@ export function createTalk({
   return {
     steps,
     step(progress) {
+      const message = cut(progress.message, longestStep);
       // The same words again say only how far it is.
-      if (progress.message !== steps.at(-1)) steps.push(progress.message);
+      if (message !== steps.at(-1)) steps.push(message);
       if (steps.length > mostSteps) steps.splice(0, steps.length - mostSteps);
       last = progress;
       live.show(draw);

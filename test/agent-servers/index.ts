@@ -3,4 +3,4 @@
 
 export { startAnthropicServer } from './anthropic.ts';
 export { startOpenAiServer } from './openai.ts';
-export type { AgentServer, Replies, Reply, ReplyCall, SeenRequest, ServerOptions } from './reply.ts';
+export type { AgentServer, Replies, Reply, SeenRequest, ServerOptions } from './reply.ts';

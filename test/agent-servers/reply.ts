@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** A call in a reply. */
-export interface ReplyCall {
+interface ReplyCall {
   readonly name: string;
   /** Sent as JSON; a string is sent as it stands, so that it may be no JSON at all. */
   readonly input: unknown;
@@ -42,7 +42,7 @@ export interface Reply {
 }
 
 /** What the server says that was used. `input` is all of it. */
-export interface ReplyUsage {
+interface ReplyUsage {
   readonly input?: number;
   readonly output?: number;
   readonly cached?: number;

@@ -2,12 +2,17 @@
 
 import { type Answer, failure } from './route.ts';
 
+type Silence = 'drop' | 'lose' | 'hang';
+
 /** What goes wrong, for which requests, and how often. */
 interface Fault {
   readonly method?: string;
   readonly path?: RegExp;
-  /** An HTTP status; `drop`: the connection ends, nothing is done; `lose`: it is done, and the answer is lost. */
-  readonly status: number | 'drop' | 'lose';
+  /**
+   * An HTTP status; `drop`: the connection ends, nothing is done; `lose`: it is done, and the answer is lost; `hang`:
+   * nothing is done or answered, and the connection stays.
+   */
+  readonly status: number | Silence;
   /** For 429, in seconds. */
   readonly retryAfter?: number;
   /** Discord's own number of the error. */
@@ -20,7 +25,7 @@ interface Fault {
 export interface Faults {
   next(fault: Fault): void;
   /** The fault of this request, if it has one. */
-  meet(method: string, path: string): Answer | 'drop' | 'lose' | undefined;
+  meet(method: string, path: string): Answer | Silence | undefined;
   clear(): void;
 }
 
@@ -39,7 +44,7 @@ export function createFaults(): Faults {
       if (!fault) return undefined;
       fault.left--;
       if (fault.left <= 0) waiting = waiting.filter((other) => other !== fault);
-      if (fault.status === 'drop' || fault.status === 'lose') return fault.status;
+      if (typeof fault.status === 'string') return fault.status;
       if (fault.status === 429) {
         return {
           status: 429,

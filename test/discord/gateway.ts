@@ -46,6 +46,8 @@ export interface Gateway {
   refuseConnections(isRefusing: boolean): void;
   /** Intents that this application was not granted: whoever asks for them gets 4014. */
   disallow(intents: number): void;
+  /** How many connections were refused so far. */
+  readonly refusals: number;
   heartbeatMs: number;
   shut(): void;
 }
@@ -60,10 +62,14 @@ export function createGateway(server: Server, world: World, heartbeatMs: number,
   const events: GatewayEvent[] = [];
   let acknowledges = true;
   let refuses = false;
+  let refusals = 0;
   let disallowed = 0;
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (refuses) {
+      refusals++;
+      // Whoever was refused may have hung up already.
+      socket.on('error', () => socket.destroy());
       socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n');
       return;
     }
@@ -146,6 +152,9 @@ export function createGateway(server: Server, world: World, heartbeatMs: number,
   const gateway: Gateway = {
     events,
     heartbeatMs,
+    get refusals() {
+      return refusals;
+    },
     get isConnected() {
       return connected().some(({ readyState }) => readyState === 1);
     },

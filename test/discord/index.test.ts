@@ -39,6 +39,10 @@ describe('a bad body is refused, and the reason is kept', () => {
     ['a button without an id', { components: [row({ type: 2, style: 2, label: 'Go' })] }, /no custom_id/],
     ['one id twice', { components: [row(button(), button())] }, /stands there twice/],
     ['a menu beside a button', { components: [row(button(), menu())] }, /stands alone/],
+    ['an option without a word', { components: [row(menu([{ label: ' ', value: 'a' }]))] }, /1 to 100/],
+    ['a long description', { embeds: [{ description: 'x'.repeat(4_097) }] }, /description/],
+    ['a long field', { embeds: [{ fields: [{ name: 'a', value: 'x'.repeat(1_025) }] }] }, /value/],
+    ['a long nonce', { content: 'x', nonce: 'n'.repeat(26) }, /nonce/],
     ['an empty menu', { components: [row(menu([]))] }, /no options|components/],
     [
       'two kinds of mention at once',
@@ -118,7 +122,93 @@ describe('a bad body is refused, and the reason is kept', () => {
   });
 });
 
+describe('a channel', () => {
+  it('that the bot cannot see, cannot write to, or that is gone, is closed to it', async () => {
+    const discord = await makeDiscord();
+    const path = Routes.channelMessages(discord.home.id);
+    const post = () => rest(discord).post(path, { body: { content: 'x' } });
+    const { id } = (await post()) as { id: string };
+    discord.world.lacking.set(discord.home.id, 'send');
+    await expect(post()).rejects.toMatchObject({ status: 403, code: 50_013 });
+    await expect(rest(discord).patch(`${path}/${id}`, { body: { content: 'y' } })).resolves.toBeDefined();
+    discord.world.lacking.set(discord.home.id, 'view');
+    await expect(rest(discord).get(`${path}/${id}`)).rejects.toMatchObject({ status: 403, code: 50_001 });
+    discord.world.channels.delete(discord.home.id);
+    await expect(post()).rejects.toMatchObject({ status: 404, code: 10_003 });
+  });
+});
+
+describe('a reply', () => {
+  it('to what is not there, or is elsewhere, is refused unless that does not matter', async () => {
+    const discord = await makeDiscord();
+    const ada = discord.person('Ada');
+    const path = Routes.channelMessages(discord.home.id);
+    const elsewhere = ada.say(discord.world.directChannel(ada.id).id, 'x');
+    const reply = (id: string, part: object = {}) =>
+      rest(discord).post(path, { body: { content: 'y', message_reference: { message_id: id, ...part } } });
+    await expect(reply('123456789012345678')).rejects.toMatchObject({ code: 50_035 });
+    await expect(reply(elsewhere.id)).rejects.toMatchObject({ code: 50_035 });
+    expect(await reply(elsewhere.id, { fail_if_not_exists: false })).toMatchObject({ type: 0 });
+    const here = ada.say(discord.home.id, 'x');
+    expect(await reply(here.id)).toMatchObject({ type: 19, referenced_message: { id: here.id } });
+  });
+});
+
+describe('a thread', () => {
+  it('has the id of the message that it was made of, which has no other', async () => {
+    const discord = await makeDiscord();
+    const { id } = discord.person('Ada').say(discord.home.id, 'x');
+    const make = () => rest(discord).post(Routes.threads(discord.home.id, id), { body: { name: 'talk' } });
+    expect(await make()).toMatchObject({ id, parent_id: discord.home.id, type: 11 });
+    await expect(make()).rejects.toMatchObject({ code: 160_004 });
+  });
+});
+
+it('gives out the files of messages to whoever has their address', async () => {
+  const discord = await makeDiscord();
+  const files = [{ name: 'a b.txt', bytes: Buffer.from('inside') }];
+  const message = discord.person('Ada').say(discord.home.id, '', { files });
+  const [{ url, content_type: kind }] = discord.world.messageJson(message).attachments as [
+    { url: string; content_type: string },
+  ];
+  expect(kind).toBe('text/plain; charset=utf-8');
+  expect(await (await fetch(url)).text()).toBe('inside');
+  expect((await fetch(`${new URL(url).origin}/attachments/1/2/0/x`)).status).toBe(404);
+});
+
+it('shows commands only where their contexts say so', async () => {
+  const discord = await makeDiscord();
+  const ada = discord.person('Ada');
+  const body = [command({ name: 'here', contexts: [0] }), command({ name: 'everywhere', contexts: [0, 1] })];
+  await rest(discord).put(Routes.applicationCommands(discord.world.applicationId), { body });
+  expect(() => ada.slash('here', { direct: true })).toThrow(/not to be seen here/);
+  expect(() => ada.slash('here')).not.toThrow();
+  expect(() => ada.slash('everywhere', { direct: true })).not.toThrow();
+});
+
 describe('REST', () => {
+  it('takes 50 requests a second of a bot, and no more', async () => {
+    const discord = await makeDiscord({ expectProblems: true, now: () => 1_800_000_000_000 });
+    const headers = { authorization: `Bot ${discord.token}` };
+    const ask = () => fetch(`${discord.url}/v10/users/@me`, { headers });
+    for (let index = 0; index < 50; index++) expect((await ask()).status).toBe(200);
+    const answer = await ask();
+    expect(answer.status).toBe(429);
+    expect(await answer.json()).toMatchObject({ global: true });
+    expect(discord.problems[0]).toMatch(/50 requests in a second/);
+  });
+
+  it('forgets a nonce after a few minutes', async () => {
+    let skew = 0;
+    const discord = await makeDiscord({ now: () => Date.now() + skew });
+    const body = { content: 'hello', nonce: 'n1', enforce_nonce: true };
+    const path = Routes.channelMessages(discord.home.id);
+    const first = (await rest(discord).post(path, { body })) as { id: string };
+    skew = 301_000;
+    const second = (await rest(discord).post(path, { body })) as { id: string };
+    expect(second.id).not.toBe(first.id);
+  });
+
   it('takes what is right, answers 204 without a content type, and repeats nothing with the same nonce', async () => {
     const discord = await makeDiscord();
     const body = { content: 'hello', components: [row(button())], nonce: 'n1', enforce_nonce: true };
@@ -155,6 +245,26 @@ describe('REST', () => {
 });
 
 describe('interactions', () => {
+  it('take 25 choices of 100 characters, and no more', async () => {
+    const discord = await makeDiscord({ expectProblems: true });
+    await rest(discord).put(Routes.applicationCommands(discord.world.applicationId), {
+      body: [
+        command({ options: [subcommand('list', { options: [option('bot', { autocomplete: true })] })] }),
+      ],
+    });
+    const answer = async (choices: object[]) => {
+      const { record } = discord.person('Ada').complete('process', 'list', 'bot', '');
+      const path = Routes.interactionCallback(record.id, record.token);
+      await rest(discord).post(path, { body: { type: 8, data: { choices } }, auth: false });
+    };
+    const choice = (index: number, name = `${index}`) => ({ name, value: `${index}` });
+    const many = Array.from({ length: 26 }, (_, index) => choice(index));
+    await answer(many.slice(1));
+    for (const bad of [many, [choice(1, 'x'.repeat(101))], [choice(1, ' ')]]) {
+      await expect(answer(bad)).rejects.toMatchObject({ code: 50_035 });
+    }
+  });
+
   it('reach a client of discord.js, take one answer, and lose their token', async () => {
     const discord = await makeDiscord();
     await rest(discord).put(Routes.applicationCommands(discord.world.applicationId), {

@@ -82,6 +82,7 @@ export async function startSmallDiscord(options: SmallDiscordOptions = {}): Prom
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   port = (server.address() as AddressInfo).port;
+  world.filesAt = `http://127.0.0.1:${port}`;
   const home = world.addChannel('workshop');
 
   return {

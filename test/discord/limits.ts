@@ -44,7 +44,9 @@ function checkCallback({ type, data }: Json, files: readonly SentFile[]): string
   if (type === 8) {
     const choices = (message.choices ?? []) as { name: string; value: unknown }[];
     return choices.flatMap(({ name, value }) => [
-      ...(name === '' || name.length > 100 ? [`a choice has a name of ${name.length} characters`] : []),
+      ...(name.trim() === '' || name.length > 100
+        ? [`a choice has a name of ${name.length} characters`]
+        : []),
       ...(String(value).length > 100 ? [`a choice has a value of ${String(value).length} characters`] : []),
     ]);
   }
@@ -121,7 +123,9 @@ function checkPart(part: Json): string[] {
     ...(options.length === 0 ? ['select: it has no options'] : []),
     ...(options.length > 25 ? [`select: ${options.length} options, over 25`] : []),
     ...options.flatMap(({ label, value, description = '' }) =>
-      [label, value, description].some((text) => text.length > 100) || label === '' || value === ''
+      [label, value, description].some((text) => text.length > 100) ||
+      label.trim() === '' ||
+      value.trim() === ''
         ? [`select: an option's texts have 1 to 100 characters: ${label}`]
         : [],
     ),

@@ -1,10 +1,14 @@
 // Routes of the small Discord for channels and their messages.
 
-import { type Asked, failure, type Route, route, type Surroundings } from './route.ts';
+import { type Answer, type Asked, failure, type Route, route, type Surroundings } from './route.ts';
 import { isEphemeral, type Json, latest, type Message, type MessageState, type World } from './world.ts';
 
 export const unknownMessage = failure(404, 10_008, 'Unknown Message');
+/** Discord remembers a nonce for "the past few minutes". */
+const nonceMs = 300_000;
 const unknownChannel = failure(404, 10_003, 'Unknown Channel');
+const noAccess = failure(403, 50_001, 'Missing Access');
+const noPermission = failure(403, 50_013, 'Missing Permissions');
 
 /** Channels, messages, threads. */
 export function channelRoutes(
@@ -20,10 +24,10 @@ export function channelRoutes(
     return found ? message : undefined;
   };
   const path = `/channels/${id}/messages`;
-  return [
+  const routes: Route[] = [
     route('GET', at(`/channels/${id}`), ({ params: [channel = ''] }) => {
       const found = world.channels.get(channel);
-      return found ? world.channelJson(found) : unknownChannel;
+      return found && world.channelJson(found);
     }),
     {
       ...route('POST', at(`/channels/${id}/typing`), () => undefined),
@@ -66,9 +70,13 @@ export function channelRoutes(
       bucket: bucket('delete'),
     },
     {
-      ...route('POST', at(`${path}/${id}/threads`), ({ params: [parentId = ''], body }) =>
-        world.channelJson(world.addChannel(String(body.name), { type: 11, parentId })),
-      ),
+      ...route('POST', at(`${path}/${id}/threads`), ({ params: [parentId = '', key = ''], body }) => {
+        if (!messageIn(parentId, key)) return unknownMessage;
+        if (world.channels.has(key)) {
+          return failure(400, 160_004, 'A thread has already been created for this message');
+        }
+        return world.channelJson(world.addChannel(String(body.name), { type: 11, parentId, id: key }));
+      }),
       checks: 'thread of a message',
     },
     {
@@ -78,6 +86,23 @@ export function channelRoutes(
       checks: 'thread',
     },
   ];
+  return routes.map((each) => ({
+    ...each,
+    answer: (asked) => refusalOf(world, each.method, asked.params[0]) ?? each.answer(asked),
+  }));
+}
+
+/** What the bot may not do in a channel; interactions bring their own way in. */
+function refusalOf(world: World, method: string, channelId = ''): Answer | undefined {
+  if (!world.channels.has(channelId)) return unknownChannel;
+  const lacks = world.lacking.get(channelId);
+  if (lacks === 'view') return noAccess;
+  return lacks === 'send' && method === 'POST' ? noPermission : undefined;
+}
+
+interface Reference {
+  readonly message_id?: string;
+  readonly fail_if_not_exists?: boolean;
 }
 
 function postMessage(world: World, emit: Surroundings['emit'], asked: Asked): unknown {
@@ -86,12 +111,20 @@ function postMessage(world: World, emit: Surroundings['emit'], asked: Asked): un
   if (!channel) return unknownChannel;
   const nonce = body.nonce === undefined || body.nonce === null ? undefined : String(body.nonce);
   if (nonce !== undefined && body.enforce_nonce === true) {
-    const same = [...world.messages.values()].find((other) => other.nonce === nonce);
+    const since = world.now() - nonceMs;
+    const same = [...world.messages.values()].find(
+      (other) => other.nonce === nonce && (other.states[0]?.at ?? 0) >= since,
+    );
     if (same) return world.messageJson(same);
   }
-  const reference = body.message_reference as { message_id?: string } | undefined;
+  const reference = body.message_reference as Reference | undefined;
+  const answered = reference && world.messages.get(reference.message_id ?? '');
+  const isKnown = answered && !answered.deleted && answered.channelId === channel.id;
+  if (reference && !isKnown && reference.fail_if_not_exists !== false) {
+    return failure(400, 50_035, 'Invalid Form Body: message_reference: Unknown message');
+  }
   const message = world.addMessage(
-    { channelId: channel.id, authorId: world.bot.id, nonce, referenced: reference?.message_id },
+    { channelId: channel.id, authorId: world.bot.id, nonce, referenced: isKnown ? answered.id : undefined },
     stateOf(asked),
   );
   const guild = channel.recipientId === undefined ? { guild_id: world.guild.id } : {};

@@ -4,10 +4,12 @@
 import type { Gateway } from './gateway.ts';
 import {
   type Account,
+  type Channel,
   type InteractionRecord,
   type Json,
   latest,
   type Message,
+  type SentFile,
   type World,
 } from './world.ts';
 
@@ -43,7 +45,15 @@ export interface Person extends Account {
   pressId(message: Message, customId: string): Deed;
   choose(message: Message, values: readonly string[]): Deed;
   fillIn(deed: Deed, fields: Readonly<Record<string, string>>): Deed;
-  say(channelId: string, text: string, part?: { mentions?: readonly string[]; repliesTo?: string }): Message;
+  /** A command without subcommands, such as `/stop`; an error where the client would not show it. */
+  slash(name: string, where?: { channelId?: string; direct?: boolean }): Deed;
+  say(
+    channelId: string,
+    text: string,
+    part?: { mentions?: readonly string[]; repliesTo?: string; files?: readonly SentFile[] },
+  ): Message;
+  /** Makes a thread of a message, or one without any. */
+  startThread(channelId: string, name: string, message?: Message): Channel;
 }
 
 const permissions = '562949953421311';
@@ -74,7 +84,7 @@ export function createPerson(world: World, gateway: Gateway, account: Account, h
     };
     world.interactions.set(record.id, record);
     gateway.emit('INTERACTION_CREATE', {
-      ...interactionJson(world, account, record, part.direct === true),
+      ...interactionJson(world, world.accounts.get(account.id) ?? account, record, part.direct === true),
       data,
       ...(part.source ? { message: world.messageJson(part.source) } : {}),
     });
@@ -126,11 +136,27 @@ export function createPerson(world: World, gateway: Gateway, account: Account, h
       }));
       return interact(5, { custom_id: data.custom_id, components }, { channelId: deed.record.channelId });
     },
-    say(channelId, content, { mentions = [], repliesTo } = {}) {
+    slash(name, where = {}) {
+      const command = [...world.commands.values()].find((other) => other.name === name);
+      const contexts = (command?.contexts ?? [0, 1]) as number[];
+      if (!contexts.includes(where.direct ? 1 : 0)) throw new Error(`/${name} is not to be seen here`);
+      return interact(2, commandData(name, []), where);
+    },
+    startThread(channelId, name, message) {
+      const thread = world.addChannel(name, {
+        type: 11,
+        parentId: channelId,
+        ownerId: account.id,
+        ...(message ? { id: message.id } : {}),
+      });
+      gateway.emit('THREAD_CREATE', { ...world.channelJson(thread), newly_created: true });
+      return thread;
+    },
+    say(channelId, content, { mentions = [], repliesTo, files = [] } = {}) {
       const channel = world.channels.get(channelId);
       const message = world.addMessage(
         { channelId, authorId: account.id, mentions, referenced: repliesTo },
-        { content },
+        { content, files },
       );
       const inGuild = channel?.recipientId === undefined;
       gateway.emit('MESSAGE_CREATE', {

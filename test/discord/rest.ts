@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Check } from './check.ts';
 import type { Faults } from './faults.ts';
 import { type Answer, type Asked, failure, type Route } from './route.ts';
-import type { Json, SentFile, World } from './world.ts';
+import { type Json, latest, type SentFile, type World } from './world.ts';
 
 /** A request that arrived, and how it was answered. */
 export interface RecordedRequest {
@@ -56,13 +56,14 @@ async function serve(
   const { method = 'GET' } = request;
   const url = new URL(request.url ?? '/', 'http://localhost');
   const path = decodeURIComponent(url.pathname.replace(prefix, ''));
+  if (url.pathname.startsWith('/attachments/')) return sendFile(options, url.pathname, response);
   const { body, files } = await readBody(request);
   const record = (status: number) =>
     options.requests.push({ at, method, path, body: body as Json, files, status });
   const fault = options.faults.meet(method, path);
-  if (fault === 'drop') {
+  if (fault === 'drop' || fault === 'hang') {
     record(0);
-    response.destroy();
+    if (fault === 'drop') response.destroy();
     return;
   }
   const headers: Record<string, string> = {};
@@ -75,6 +76,24 @@ async function serve(
   }
   record(answer.status);
   send(response, answer, headers);
+}
+
+/** A file of a message, as Discord's other servers give it out: to anybody who has its address. */
+function sendFile({ world, faults, requests }: RestOptions, path: string, response: ServerResponse): void {
+  const [, , , message = '', index = ''] = path.split('/');
+  const found = world.messages.get(message);
+  const file = found && latest(found).files[Number(index)];
+  const fault = faults.meet('GET', path);
+  const status = file === undefined ? 404 : typeof fault === 'object' ? fault.status : 200;
+  requests.push({ at: world.now(), method: 'GET', path, body: {}, files: [], status });
+  if (fault === 'drop' || fault === 'lose') {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, { 'content-type': 'application/octet-stream' });
+  if (status !== 200 || !file) response.end();
+  else if (world.stalled.has(file.name)) response.write(file.bytes.subarray(0, 1));
+  else response.end(file.bytes);
 }
 
 interface Parsed {
@@ -101,6 +120,11 @@ function answerTo(
     return failure(401, 0, '401: Unauthorized');
   }
   const params = found.pattern.exec(path)?.slice(1) ?? [];
+  const flood = found.needsNoToken === true ? undefined : limits.count(['global', 50, 1_000], '', {});
+  if (flood) {
+    onProblem(`${method} ${path}: more than 50 requests in a second`);
+    return { ...flood, body: { ...(flood.body as Json), global: true } };
+  }
   const limited =
     found.bucket && limits.count(found.bucket, params[found.needsNoToken ? 1 : 0] ?? '', headers);
   if (limited) {

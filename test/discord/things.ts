@@ -7,6 +7,11 @@ export type Json = Record<string, unknown>;
 export interface SentFile {
   readonly name: string;
   readonly bytes: Buffer;
+  /** What a client says of it; taken from the name otherwise. */
+  readonly contentType?: string;
+  /** What is told in place of the truth: an address elsewhere, a wrong size. */
+  readonly url?: string;
+  readonly size?: number;
 }
 
 /** A message, and each of its states since it was made. */
@@ -40,7 +45,7 @@ export interface Account {
   readonly id: string;
   readonly name: string;
   readonly isBot: boolean;
-  readonly roleIds: readonly string[];
+  roleIds: readonly string[];
 }
 
 /** A channel of the guild, one of its threads, or a conversation of two. */
@@ -50,6 +55,8 @@ export interface Channel {
   readonly type: number;
   readonly parentId?: string;
   readonly recipientId?: string;
+  /** Who made a thread; the bot unless told otherwise. */
+  readonly ownerId?: string;
 }
 
 /** What came of an interaction so far. */

@@ -2,7 +2,7 @@
 // commands, messages with everything that was ever done to them, and the tokens of interactions. Plain data and how it
 // looks as Discord's JSON; it neither listens nor sends.
 
-import type { Account, Channel, InteractionRecord, Json, Message, MessageState } from './things.ts';
+import type { Account, Channel, InteractionRecord, Json, Message, MessageState, SentFile } from './things.ts';
 
 export type { Account, Channel, InteractionRecord, Json, Message, MessageState, SentFile } from './things.ts';
 
@@ -24,6 +24,10 @@ export function createWorld(now: () => number, token: string) {
   const messages = new Map<string, Message>();
   const interactions = new Map<string, InteractionRecord>();
   const commands = new Map<string, Json>();
+  /** Names of files whose download never ends. */
+  const stalled = new Set<string>();
+  /** Channels that the bot cannot see, or cannot write to. */
+  const lacking = new Map<string, 'view' | 'send'>();
 
   const world = {
     now,
@@ -37,6 +41,10 @@ export function createWorld(now: () => number, token: string) {
     messages,
     interactions,
     commands,
+    stalled,
+    /** Where files are, such as `http://127.0.0.1:1234`. */
+    filesAt: 'https://cdn.invalid',
+    lacking,
     newId,
     addChannel(name: string, part: Partial<Channel> = {}): Channel {
       const channel = { id: newId(), name, type: 0, ...part };
@@ -52,6 +60,11 @@ export function createWorld(now: () => number, token: string) {
       const account = { id: newId(), name, isBot: false, roleIds };
       accounts.set(account.id, account);
       return account;
+    },
+    /** What somebody does from now on, they do with these roles. */
+    setRoles(userId: string, roleIds: readonly string[]): void {
+      const account = accounts.get(userId);
+      if (account) account.roleIds = roleIds;
     },
     /** The conversation of the bot with one user. */
     directChannel(userId: string): Channel {
@@ -124,13 +137,7 @@ export function createWorld(now: () => number, token: string) {
       mention_everyone: false,
       mentions: mentioned.map(userJson),
       mention_roles: [],
-      attachments: files.map(({ name, bytes }, index) => ({
-        id: String(index),
-        filename: name,
-        size: bytes.length,
-        url: `https://cdn.invalid/${name}`,
-        proxy_url: `https://cdn.invalid/${name}`,
-      })),
+      attachments: files.map((file, index) => attachmentJson(message, file, index)),
       embeds,
       components,
       pinned: false,
@@ -146,13 +153,27 @@ export function createWorld(now: () => number, token: string) {
     };
   }
 
-  function channelJson({ id, name, type, parentId, recipientId }: Channel): Json {
+  function attachmentJson({ id, channelId }: Message, file: SentFile, index: number): Json {
+    const { name, bytes, size = bytes.length, contentType = kindOf(name) } = file;
+    const url =
+      file.url ?? `${world.filesAt}/attachments/${channelId}/${id}/${index}/${encodeURIComponent(name)}`;
+    return {
+      id: String(index),
+      filename: name,
+      size,
+      url,
+      proxy_url: url,
+      ...(contentType === undefined ? {} : { content_type: contentType }),
+    };
+  }
+
+  function channelJson({ id, name, type, parentId, recipientId, ownerId }: Channel): Json {
     if (recipientId !== undefined) {
       const recipient = accounts.get(recipientId);
       return { id, type, recipients: recipient ? [userJson(recipient)] : [], last_message_id: null };
     }
     const thread = {
-      owner_id: bot.id,
+      owner_id: ownerId ?? bot.id,
       message_count: 0,
       member_count: 1,
       thread_metadata: {
@@ -227,6 +248,17 @@ export function latest(message: Message): MessageState {
 /** True of a message that only one user sees. */
 export function isEphemeral(message: Message): boolean {
   return (latest(message).flags & ephemeral) !== 0;
+}
+
+/** What Discord tells of a file by its name. */
+function kindOf(name: string): string | undefined {
+  const kinds: Record<string, string> = {
+    txt: 'text/plain; charset=utf-8',
+    log: 'text/plain',
+    json: 'application/json',
+    png: 'image/png',
+  };
+  return kinds[name.split('.').at(-1) ?? ''];
 }
 
 const emptyState: Omit<MessageState, 'at'> = {

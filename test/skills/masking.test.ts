@@ -43,3 +43,13 @@ it('hides secrets at any depth of an output, and in a failure', () => {
   const failure = maskFailure(mask, new Failure('code', 'has s3cret', 'use s3cret'));
   expect([failure.code, failure.message, failure.hint]).toEqual(['code', 'has [masked]', 'use [masked]']);
 });
+
+it('hides what goes over several lines of a list, and leaves other lists as they are', () => {
+  const maskKey = (text: string) => text.replaceAll(/<key>[^<]*<\/key>/g, '[masked]');
+  const lines = ['before', '<key>', 'secret', '</key>', 'after'];
+  expect(maskDeep(maskKey, { lines, words: ['a\nb', 'c'], mixed: ['<key>', 1, '</key>'] })).toEqual({
+    lines: ['before', '[masked]', 'after'],
+    words: ['a\nb', 'c'],
+    mixed: ['<key>', 1, '</key>'],
+  });
+});

@@ -25,6 +25,19 @@ describe('the history', () => {
     expect(history.recent({ limit: 5_000 }).at(-1)?.subject).toBe('the first act');
   });
 
+  it('trims what was refused by itself, so that a stranger who tries and tries pushes no act out', () => {
+    const { history, count, database } = open();
+    history.begin(act('the first act'));
+    database.transaction(() => {
+      for (let index = 0; index < 25_000; index++)
+        history.finish(history.begin(act(`try ${index}`)), 'refused', 'not_permitted');
+    })();
+    expect(count(0)).toBe(1);
+    expect(count(3)).toBeLessThanOrEqual(5_200);
+    expect(history.recent({ limit: 1 })).toMatchObject([{ subject: 'try 24999', outcome: 'refused' }]);
+    expect(history.recent({ limit: 100_000 }).at(-1)?.subject).toBe('the first act');
+  });
+
   it('trims acts at a bound of their own, the oldest first, and leaves reads alone', () => {
     const { history, count, database } = open();
     history.begin({ ...act('the first read'), isRead: true });
@@ -100,6 +113,6 @@ function open() {
   return {
     database,
     history: createHistory(() => database, clock),
-    count: (isRead: 0 | 1) => counting.get(isRead) ?? 0,
+    count: (kind: 0 | 1 | 3) => counting.get(kind) ?? 0,
   };
 }

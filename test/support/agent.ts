@@ -12,7 +12,7 @@ import { makeInstance } from './instance.ts';
 import { makeLogger } from './skill.ts';
 
 /** A message of the agent. */
-export interface Post {
+interface Post {
   readonly channel: string;
   readonly branch: string;
   readonly replyTo: string | undefined;
@@ -23,7 +23,7 @@ export interface Post {
 }
 
 /** What people see, and say to questions. */
-export interface TestChat extends Chat {
+interface TestChat extends Chat {
   readonly posts: Post[];
   readonly asked: (Confirmation & { readonly channel: string })[];
   /** Answers the newest question. */
@@ -32,7 +32,7 @@ export interface TestChat extends Chat {
   isThere: boolean;
 }
 
-export function makeChat(): TestChat {
+function makeChat(): TestChat {
   const posts: Post[] = [];
   const asked: (Confirmation & { readonly channel: string })[] = [];
   let resolve: ((yes: boolean) => void) | undefined;
@@ -70,7 +70,7 @@ export function makeChat(): TestChat {
   return chat;
 }
 
-export const owner: Actor = {
+const owner: Actor = {
   id: 'discord:1',
   name: 'ann',
   surface: 'discord',

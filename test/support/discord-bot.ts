@@ -42,6 +42,8 @@ export interface TestBotOptions {
   readonly clock?: Clock;
   readonly loadCanvas?: DiscordOptions['loadCanvas'];
   readonly onMessage?: DiscordOptions['onMessage'];
+  readonly onStop?: DiscordOptions['onStop'];
+  readonly answers?: DiscordOptions['answers'];
   /** Wait until it is connected. */
   readonly waits?: boolean;
 }
@@ -71,7 +73,7 @@ export async function startBot(
   });
   instance.database();
   const { config, catalogue, dispatcher, database } = instance;
-  const { timing, loadCanvas, onMessage } = options;
+  const { timing, loadCanvas, onMessage, onStop, answers } = options;
   const bot = startDiscord({
     config,
     tools: catalogue.entries,
@@ -82,6 +84,8 @@ export async function startBot(
     ...(timing ? { timing } : {}),
     ...(loadCanvas ? { loadCanvas } : {}),
     ...(onMessage ? { onMessage } : {}),
+    ...(onStop ? { onStop } : {}),
+    ...(answers ? { answers } : {}),
   });
   const skills = instance.startSkills({ notify: bot.notify });
   let stopped = false;

@@ -18,6 +18,7 @@ import {
   promote,
   releaseOf,
   shellBot,
+  shellLive,
   startWatchdog,
   treeOf,
 } from './support.ts';
@@ -97,7 +98,10 @@ const scenarios: Scenario[] = [
       // It takes whatever somebody frees while it runs; and no more than that, should it be somewhere else.
       const fill = 'dd if=/dev/zero bs=4096 count=400 >> ../fill 2>/dev/null\n';
       const files = { ...change.files, 'live.sh': `${fill}${fill}${fill}exit 1\n` };
-      return { release: promote(root, { version: 'v1.1', ...change, files }), trees, outcome: 'reverted' };
+      // It never counts as ready, however long the disk takes to become full.
+      const live = { ...shellLive, ready: { uptimeSeconds: 60 }, readySeconds: 100 };
+      const release = promote(root, { version: 'v1.1', ...change, files, live });
+      return { release, trees, outcome: 'reverted' };
     },
   },
   {

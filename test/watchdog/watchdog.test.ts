@@ -240,7 +240,7 @@ describe('the real bot', () => {
 
   it('reports ready and is promoted, and its successor tells so', async () => {
     const root = makeInstance({
-      'config.json': JSON.stringify({ live: { trialSeconds: 0.5, readySeconds: 20 } }),
+      'config.json': JSON.stringify({ live: { trialSeconds: 5, readySeconds: 20 } }),
     });
     for (const name of ['src', 'skills', 'package.json', 'tsconfig.json', 'watchdog.js']) {
       cpSync(join(codeRoot, name), join(root, name), { recursive: true });
@@ -251,13 +251,13 @@ describe('the real bot', () => {
     await until('it is ready', () => beat()?.state === 'ready');
     expect(beat()).toMatchObject({ version: 'v1.0', busy: 0, discord: 'off' });
     const name = promote(root, { version: 'v1.1', files: { 'src/new.txt': 'new' } });
-    await until('it is good', () => releaseOf(root, name).state === 'good');
+    await until('it is good', () => releaseOf(root, name).state === 'good', 40_000);
     expect(beat()).toMatchObject({ version: 'v1.1', state: 'ready' });
     await until('it tells', () => liveLog(root).includes('v1.1 is live.'));
     watchdog.child.kill('SIGTERM');
     expect(await watchdog.ended).toBe(0);
     expect(beat()).toBeUndefined();
-  });
+  }, 60_000);
 
   it('checks itself: --check opens everything and ends', async () => {
     const words = ['--import', 'tsx', join(codeRoot, 'src/index.ts'), '--check'];

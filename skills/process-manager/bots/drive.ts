@@ -3,7 +3,7 @@
 
 import { Failure } from '../../tool.ts';
 import { isFromEarlierBoot } from '../base/index.ts';
-import type { Message } from '../hooks/index.ts';
+import type { NewMessage } from '../hooks/index.ts';
 import { lastLines } from '../output/index.ts';
 import type { ProcessRow } from '../processes/index.ts';
 import type { BotPlan } from './plan.ts';
@@ -179,7 +179,7 @@ function announce(
 
 /** A notice of this room. */
 export function notice({ hooks, clock }: BotSurroundings, run: ProcessRow | undefined, text: string): void {
-  const message: Omit<Message, 'id'> = {
+  const message: NewMessage = {
     action: 'notify_channel',
     hookId: null,
     processId: run?.id ?? null,

@@ -2,16 +2,14 @@
 // the fire and writes the history, so it happens once; stopping a process may be asked for twice and means the same.
 
 import type { Clock, History } from '../../tool.ts';
-import { lastLines } from '../output/index.ts';
-import { isFinished, type Processes, type ProcessRow } from '../processes/index.ts';
+import type { Processes, ProcessRow } from '../processes/index.ts';
 import type { Fire, Hook } from './hook.ts';
 import type { MessageAction, Outbox } from './outbox.ts';
 import type { HookStore } from './store.ts';
+import { describeTrigger, nameOf, textForAgent, textForPeople } from './words.ts';
 
 /** Between two notifications of one hook. */
 const notifyPauseMs = 180_000;
-const linesAfterMatch = 20;
-const linesForBranch = 30;
 
 /** What the actions need. */
 export interface ActSurroundings {
@@ -20,6 +18,8 @@ export interface ActSurroundings {
   readonly processes: Processes;
   readonly history: History;
   readonly clock: Clock;
+  /** Hides secrets in what is meant for the agent. */
+  mask(text: string): string;
 }
 
 /** Carries out one fire. */
@@ -70,18 +70,6 @@ export function tellHeldBack(surroundings: ActSurroundings): void {
   }
 }
 
-/** The trigger in words. */
-export function describeTrigger({ trigger }: Pick<Hook, 'trigger'>): string {
-  switch (trigger.type) {
-    case 'on_exit':
-      return trigger.filter === 'any' ? 'it ended' : `it ended with ${trigger.filter}`;
-    case 'on_output_match':
-      return `it printed a line that matches ${trigger.pattern}`;
-    case 'on_timeout':
-      return `it still ran after ${trigger.seconds} s`;
-  }
-}
-
 function notify(surroundings: ActSurroundings, fire: Fire, hook: Hook, row: ProcessRow): string {
   const { store, clock } = surroundings;
   const since =
@@ -91,7 +79,7 @@ function notify(surroundings: ActSurroundings, fire: Fire, hook: Hook, row: Proc
     return 'held back: the last notification was less than 180 s ago';
   }
   const before = hook.heldBack === 0 ? '' : ` (${hook.heldBack} more were held back before this)`;
-  put(surroundings, hook, row, 'notify_channel', `${explain(fire, hook, row)}${before}`);
+  put(surroundings, hook, row, 'notify_channel', `${textForPeople(fire, hook, row)}${before}`);
   store.noteSent(hook.id, new Date(clock.now()).toISOString());
   return 'notified';
 }
@@ -103,13 +91,7 @@ function tell(
   row: ProcessRow,
   action: Exclude<MessageAction, 'notify_channel'>,
 ): string {
-  const count = action === 'spawn_branch' ? linesForBranch : linesAfterMatch;
-  const tails = [...new Set([row.stdoutLog, row.stderrLog])].map((path) =>
-    lastLines(path, count, row.logUntil === null ? {} : { before: row.logUntil }),
-  );
-  const lines = tails.flat().map(({ text }) => text);
-  const tail = lines.length === 0 ? '' : `\nThe last lines of its output:\n${lines.join('\n')}`;
-  put(surroundings, hook, row, action, `${explain(fire, hook, row)}${tail}`);
+  put(surroundings, hook, row, action, textForAgent(fire, hook, row, surroundings.mask));
   return action;
 }
 
@@ -126,26 +108,11 @@ function put(
     processId: row.id,
     at: new Date(clock.now()).toISOString(),
     text,
-    branch: row.branch,
-    depth: row.hookDepth + 1,
+    // Whoever asked is told, and what was begun is stopped.
+    branch: action === 'stop_branch' ? (row.branch ?? hook.branch) : (hook.branch ?? row.branch),
+    depth: Math.max(row.hookDepth, hook.depth) + 1,
     creator: hook.creator,
   });
-}
-
-function explain(fire: Fire, hook: Hook, row: ProcessRow): string {
-  const ending = isFinished(row.status) && hook.trigger.type === 'on_exit' ? `, ${describeEnding(row)}` : '';
-  const line = fire.line === null ? '' : `\n${fire.line}`;
-  const message = hook.message === null ? '' : `\n${hook.message}`;
-  return `${nameOf(row)}: ${describeTrigger(hook)}${ending}.${line}${message}`;
-}
-
-function describeEnding({ status, exitCode, signal }: ProcessRow): string {
-  if (exitCode === null) return signal === null ? status : `${status} by ${signal}`;
-  return `${status} with code ${exitCode}${signal === null ? '' : ` (${signal})`}`;
-}
-
-function nameOf(row: ProcessRow): string {
-  return `${row.name} (${row.command.length > 80 ? `${row.command.slice(0, 79)}…` : row.command})`;
 }
 
 function close(

@@ -32,6 +32,10 @@ export interface Hook {
   readonly fireCount: number;
   /** Whoever made it; what it does, it does with their rights. */
   readonly creator: Actor;
+  /** The branch of the agent's work that made it; null for what a person made. */
+  readonly branch: string | null;
+  /** How many hooks deep that branch is. */
+  readonly depth: number;
   readonly createdAt: string;
   /** True once the output that was there before the hook has been read for it. */
   readonly caughtUp: boolean;
@@ -95,5 +99,10 @@ export const hookMigrations: readonly Migration[] = [
           CREATE INDEX hook_fires_due ON hook_fires (state, due_at);
           CREATE INDEX hook_fires_by_hook ON hook_fires (hook_id);
           CREATE INDEX hook_fires_by_process ON hook_fires (process_id);`,
+  },
+  {
+    name: 'process-manager/7-hooks-of-branches',
+    sql: `ALTER TABLE hooks ADD COLUMN branch TEXT;
+          ALTER TABLE hooks ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;`,
   },
 ];

@@ -4,13 +4,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
 import { type Clock, Failure, type History, type Logger } from '../../tool.ts';
-import { compilePattern } from '../output/index.ts';
+import { compilePattern, createMask } from '../output/index.ts';
 import { isFinished, type Processes, type ProcessRow, requireRunning } from '../processes/index.ts';
-import { act, describeTrigger, tellHeldBack } from './act.ts';
+import { act, tellHeldBack } from './act.ts';
 import type { Fire, Hook } from './hook.ts';
 import { createOutbox, deepestBranch, type Outbox } from './outbox.ts';
 import { createHookStore, type HookStore, type NewHook } from './store.ts';
 import { createWatch, type Found } from './watch.ts';
+import { describeTrigger } from './words.ts';
 
 const mostHooksPerProcess = 2_000;
 /** Fires of one round, and how many of them are carried out side by side. */
@@ -27,6 +28,8 @@ const endPauseMs = 20;
 export interface Hooks {
   readonly outbox: Outbox;
   add(hook: Omit<NewHook, 'createdAt'>): Hook;
+  /** Fails when it is too late for a hook on this process. */
+  requireTriggerable(row: ProcessRow): void;
   ofProcess(processId: string): Hook[];
   describe(hook: Hook): string;
   /** The processes whose output somebody waits for. */
@@ -52,11 +55,13 @@ export function createHooks(options: {
   history: History;
   logger: Logger;
   clock: Clock;
+  /** Values that must not leave the machine. */
+  secrets: readonly string[];
 }): Hooks {
   const { database, processes, history, logger, clock } = options;
   const store = createHookStore(database);
   const outbox = createOutbox(database);
-  const surroundings = { store, outbox, processes, history, clock };
+  const surroundings = { store, outbox, processes, history, clock, mask: createMask(options.secrets) };
   /** Fires that are being carried out by this process right now. */
   const underWay = new Set<number>();
 
@@ -95,6 +100,7 @@ export function createHooks(options: {
   return {
     outbox,
     add: (hook) => add(store, processes, { ...hook, createdAt: new Date(clock.now()).toISOString() }),
+    requireTriggerable: (row) => requireTriggerable(processes.settle(row), clock.now()),
     ofProcess: (processId) => store.ofProcess(processId),
     describe: describeTrigger,
     watched: () => store.watchedProcesses(),
@@ -134,12 +140,13 @@ export function createHooks(options: {
 
 function add(store: HookStore, processes: Processes, hook: NewHook): Hook {
   const row = processes.registry.find(hook.processId);
-  if (row) requireTriggerable(processes.settle(row), hook);
+  if (row) requireTriggerable(processes.settle(row), Date.parse(hook.createdAt));
   if (hook.trigger.type === 'on_output_match') compilePattern(hook.trigger.pattern);
-  if (row && hook.action === 'spawn_branch' && row.hookDepth >= deepestBranch) {
+  const depth = Math.max(row?.hookDepth ?? 0, hook.depth ?? 0);
+  if (row && hook.action === 'spawn_branch' && depth >= deepestBranch) {
     throw new Failure(
       'hooks_too_deep',
-      `'${row.name}' was itself started ${row.hookDepth} hooks deep, and ${deepestBranch} is the deepest.`,
+      `A branch that this hook spawns would be ${depth + 1} hooks deep, and ${deepestBranch} is the deepest.`,
       'Let the hook notify a channel instead.',
     );
   }
@@ -157,8 +164,8 @@ function add(store: HookStore, processes: Processes, hook: NewHook): Hook {
  * A hook may be a moment late: what just ended fires it all the same, so that a script that runs a command and then adds
  * a hook does not depend on who was faster.
  */
-function requireTriggerable(row: ProcessRow, { createdAt }: NewHook): void {
-  const endedMs = row.endedAt === null ? 0 : Date.parse(createdAt) - Date.parse(row.endedAt);
+function requireTriggerable(row: ProcessRow, at: number): void {
+  const endedMs = row.endedAt === null ? 0 : at - Date.parse(row.endedAt);
   if (endedMs > lateMs) requireRunning(row);
 }
 

@@ -1,3 +1,3 @@
-export { actions, exitFilters, hookMigrations, type Trigger } from './hook.ts';
+export { actions, exitFilters, type Hook, hookMigrations, type Trigger } from './hook.ts';
 export { createHooks, type Hooks } from './hooks.ts';
-export { type Message, outboxMigrations } from './outbox.ts';
+export { type Message, type MessageAction, type NewMessage, outboxMigrations } from './outbox.ts';

@@ -15,7 +15,8 @@ const keptFires = 1_000;
 export type NewHook = Pick<
   Hook,
   'processId' | 'trigger' | 'action' | 'message' | 'delaySeconds' | 'maxFires' | 'creator' | 'createdAt'
->;
+> &
+  Partial<Pick<Hook, 'branch' | 'depth'>>;
 
 /** Where a line was when it met a trigger. */
 interface MatchedLine {
@@ -73,9 +74,12 @@ export function createHookStore(database: Database): HookStore {
     insert: (hook) => {
       const { lastInsertRowid } = run(
         `INSERT INTO hooks (process_id, trigger_json, type, action, message, delay_seconds, max_fires, creator_json,
-           created_at)
-         VALUES (@processId, @trigger, @type, @action, @message, @delaySeconds, @maxFires, @creator, @createdAt)`,
+           created_at, branch, depth)
+         VALUES (@processId, @trigger, @type, @action, @message, @delaySeconds, @maxFires, @creator, @createdAt,
+           @branch, @depth)`,
         {
+          branch: null,
+          depth: 0,
           ...hook,
           trigger: JSON.stringify(hook.trigger),
           type: hook.trigger.type,
@@ -129,9 +133,10 @@ export function createHookStore(database: Database): HookStore {
     carryOver: (from, to, at) =>
       void run(
         `INSERT INTO hooks (process_id, trigger_json, type, action, message, delay_seconds, max_fires, creator_json,
-           created_at, notified_at)
+           created_at, notified_at, branch, depth)
          SELECT @to, trigger_json, type, action, message, delay_seconds,
-           CASE max_fires WHEN 0 THEN 0 ELSE max_fires - fire_count END, creator_json, @at, notified_at
+           CASE max_fires WHEN 0 THEN 0 ELSE max_fires - fire_count END, creator_json, @at, notified_at,
+           branch, depth
          FROM hooks WHERE process_id = @from AND (max_fires = 0 OR fire_count < max_fires) ORDER BY id`,
         { from, to, at },
       ),
@@ -258,6 +263,8 @@ function asHook(record: HookRecord): Hook {
     maxFires: Number(record.max_fires),
     fireCount: Number(record.fire_count),
     creator: JSON.parse(String(record.creator_json)) as Actor,
+    branch: record.branch === null ? null : String(record.branch),
+    depth: Number(record.depth),
     createdAt: String(record.created_at),
     caughtUp: record.caught_up === 1,
     notifiedAt: record.notified_at === null ? null : String(record.notified_at),

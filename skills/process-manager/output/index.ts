@@ -14,5 +14,6 @@ export {
 export { readLogState } from './log.ts';
 export { createMask } from './mask.ts';
 export { createMatcher, type LineMatch, type Matcher } from './matcher.ts';
+export { oneLine, quoted } from './one-line.ts';
 export { compilePattern } from './patterns.ts';
 export { trimLog } from './trim.ts';

@@ -8,13 +8,15 @@ export function createMask(secrets: readonly string[]): (text: string) => string
     let masked = text;
     if (known !== undefined) masked = masked.replace(known, mark);
     for (const shape of shapes) masked = masked.replace(shape, keepGroup);
-    return masked;
+    return maskEndsOfKeys(masked);
   };
 }
 
 const mark = '[masked]';
 /** Shorter values are words such as `true`, and masking them would make the text unreadable. */
 const shortestSecret = 6;
+/** A line of a secret that goes over several of them is one by itself: a tail may show any of them without the others. */
+const shortestLine = 16;
 
 /** What a pattern captured says where the secret stood, and stays. */
 function keepGroup(_whole: string, group: unknown): string {
@@ -23,13 +25,22 @@ function keepGroup(_whole: string, group: unknown): string {
 
 /** One pattern for all values, the longest first, so that a value that contains another goes as a whole. */
 function knownValues(secrets: readonly string[]): RegExp | undefined {
-  const values = new Set(secrets.filter((secret) => secret.length >= shortestSecret).flatMap(formsOf));
+  const whole = secrets.filter((secret) => secret.length >= shortestSecret);
+  const values = new Set([...whole, ...whole.flatMap(linesOf)].flatMap(formsOf));
   const longestFirst = [...values].sort((one, other) => other.length - one.length);
   if (longestFirst.length === 0) return undefined;
   return new RegExp(
     longestFirst.map((value) => value.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'),
     'g',
   );
+}
+
+/** Not the borders of a key: by them every other key is known. */
+function linesOf(secret: string): string[] {
+  const lines = secret.split(/\r?\n/);
+  return lines.length < 2
+    ? []
+    : lines.filter((line) => line.length >= shortestLine && !line.startsWith('-----'));
 }
 
 /** A value as it stands, in a URL, in JSON and in base64. */
@@ -71,6 +82,23 @@ function base64Forms(secret: string): string[] {
     return [encoded.toString('base64'), encoded.toString('base64url')].map((text) => text.slice(first, last));
   });
   return [...whole, ...within];
+}
+
+const endOfKey = /-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
+const lineOfKey = /^[A-Za-z0-9+/=]{1,80}\r?$/;
+
+/** A private key whose first lines a tail has left out: its end, and whatever before it looks like a line of it. */
+function maskEndsOfKeys(text: string): string {
+  if (!endOfKey.test(text)) return text;
+  const kept: string[] = [];
+  let isInKey = false;
+  for (const line of text.split('\n').reverse()) {
+    const isEnd = endOfKey.test(line);
+    isInKey = isEnd || (isInKey && lineOfKey.test(line));
+    if (!isInKey) kept.push(line);
+    else if (isEnd) kept.push(line.replace(endOfKey, mark));
+  }
+  return kept.reverse().join('\n');
 }
 
 /**

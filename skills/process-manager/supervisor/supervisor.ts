@@ -5,11 +5,11 @@
 import { type FSWatcher, mkdirSync, readdirSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
-import type { Clock, Logger } from '../../tool.ts';
+import type { Logger } from '../../tool.ts';
 import { removeIfThere } from '../base/index.ts';
 import type { Bots, CommandFile, Keeper } from '../bots/index.ts';
-import type { Hooks, Message } from '../hooks/index.ts';
 import type { Processes } from '../processes/index.ts';
+import { createDelivery, type DeliveryOptions } from './deliver.ts';
 import { createFollowers } from './followers.ts';
 import { type SupervisorLock, takeSupervisorLock } from './lock.ts';
 import { noteMemory, trimLogs } from './upkeep.ts';
@@ -31,17 +31,12 @@ const endedLogsMs = 86_400_000;
 const never = '9999';
 
 /** What the supervisor works on, and whom it tells. */
-export interface SupervisorOptions {
+export interface SupervisorOptions extends DeliveryOptions {
   readonly root: string;
   readonly database: Database;
   readonly processes: Processes;
-  readonly hooks: Hooks;
   readonly bots: Bots;
   readonly commands: CommandFile;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  /** Takes a notification to its channel. Called once for each; when it throws, it is called again later. */
-  onNotice(message: Message): void;
 }
 
 /** A supervisor, or a candidate that waits for the present one to end. */
@@ -93,10 +88,9 @@ interface Work {
 }
 
 function supervise(options: SupervisorOptions): Work {
-  const { processes, hooks, bots, commands, database, logger, clock } = options;
+  const { processes, bots, commands, database, logger, clock } = options;
   const keeper = bots.keep(() => rounds.next());
   const rounds = createRounds(options, keeper);
-  hooks.outbox.putBackTaken();
   processes.settleAll();
   let version = dataVersion(database);
   const timers: NodeJS.Timeout[] = [];
@@ -149,6 +143,7 @@ function createRounds(
 ): { next(): void; nudge(): void; stop(): void } {
   const { hooks, logger, clock } = options;
   const followers = createFollowers(options, () => next());
+  const deliver = createDelivery(options);
   let moment: NodeJS.Timeout | undefined;
   let stopped = false;
   let running = false;
@@ -160,7 +155,8 @@ function createRounds(
         followers.refresh();
         keeper.look();
         await hooks.tick();
-        deliver(options);
+        // Whoever was stopped meanwhile may no longer be the one who was elected.
+        if (!stopped) deliver();
       } catch (error) {
         // A busy database or a full disk passes: the sweep asks for another round.
         logger.error({ error: describe(error) }, 'a round of the supervisor failed');
@@ -226,18 +222,6 @@ function watchEndings(options: SupervisorOptions, onEnded: () => void): { look()
   });
   lookAndWatch();
   return { look: lookAndWatch, close: () => watcher?.close() };
-}
-
-function deliver({ hooks, onNotice, logger }: SupervisorOptions): void {
-  for (const message of hooks.outbox.take(['notify_channel'], 100)) {
-    try {
-      onNotice(message);
-      hooks.outbox.finish(message.id);
-    } catch (error) {
-      hooks.outbox.putBack(message.id);
-      logger.warn({ message: message.id, error: describe(error) }, 'a notification has to wait');
-    }
-  }
 }
 
 function guard(logger: Logger, work: () => void): () => void {

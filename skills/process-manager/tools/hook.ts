@@ -1,36 +1,41 @@
 import { z } from 'zod';
 import { defineTool } from '../../dispatch.ts';
-import { Failure, type ToolContext } from '../../tool.ts';
+import { Failure, isFailure, type ToolContext } from '../../tool.ts';
 import { type Engine, nobodyWatches } from '../engine.ts';
-import { actions, exitFilters, type Trigger } from '../hooks/index.ts';
+import { createMask, quoted } from '../output/index.ts';
+import type { ProcessRow } from '../processes/index.ts';
+import { fallbackRequest, type Skipped, show, understand } from './hook-description.ts';
+import {
+  actionField,
+  describeHook,
+  hookShape,
+  makeHook,
+  mannerFields,
+  triggerFields,
+} from './hook-request.ts';
 
 const input = z.strictObject({
   process: z.string().min(1).describe('Id, name or PID of the process'),
-  onExit: z
-    .enum(exitFilters)
-    .optional()
-    .describe('When it ends: success is exit code 0, failure anything else'),
-  onOutput: z
+  ...triggerFields,
+  do: actionField.optional().describe('What happens then; needed unless it is described'),
+  ...mannerFields,
+  describe: z
     .string()
     .min(1)
+    .max(2_000)
     .optional()
-    .describe('When it prints a line that matches this pattern; lines that it printed before count'),
-  onTimeout: z
-    .number()
-    .positive()
-    .max(31_536_000)
-    .optional()
-    .describe('When it still runs this many seconds after its start'),
-  do: z.enum(actions).describe('What happens then'),
-  message: z.string().max(4_000).optional().describe('What to say with it'),
-  delay: z
-    .number()
-    .min(0)
-    .max(3_600)
-    .default(2)
-    .describe('Seconds after a match, so that what follows it is seen too; 0 is at once'),
-  maxFires: z.number().int().min(0).max(1_000_000).default(1).describe('How often; 0 is unlimited'),
+    .describe('Instead of trigger and action: what is wanted, in plain words; a model makes hooks of it'),
 });
+const output = z.object({
+  /** The first of them. */
+  hook: hookShape,
+  hooks: z.array(hookShape),
+  /** What a model made of a description and what cannot be used. */
+  skipped: z.array(z.object({ item: z.string(), reason: z.string() })).optional(),
+  /** Why a description could not be understood; the hook then tells at least when the process ends. */
+  fallback: z.string().optional(),
+});
+type Input = z.infer<typeof input>;
 
 /** `hook`: something that happens by itself when a process ends, prints or takes too long. */
 export const hook = defineTool({
@@ -39,9 +44,7 @@ export const hook = defineTool({
   description:
     'Makes something happen by itself when a process ends, prints a line, or runs for too long. Hooks survive every restart of the bot, and what happened meanwhile fires them once.',
   input,
-  output: z.object({
-    hook: z.object({ id: z.number(), process: z.string(), trigger: z.string(), action: z.string() }),
-  }),
+  output,
   annotations: { readOnly: false, destructive: false, idempotent: false },
   permission: 'operate',
   positionals: ['process'],
@@ -55,40 +58,86 @@ export const hook = defineTool({
       explains: 'show errors to the agent',
     },
     { command: 'hook worker --on-timeout 3600 --do stop_process', explains: 'stop it after an hour' },
+    {
+      command: 'hook worker --describe "if it fails, read the log and fix it"',
+      explains: 'let a model make hooks of plain words',
+    },
   ],
   // `hook` in the history is a hook that fired.
   recordedAs: 'add_hook',
-  subject: ({ process }) => process,
-  present: ({ hook: made }) => ({ text: `hook ${made.id}: when ${made.trigger}, ${made.action}` }),
-  handler: async ({ engine, actor, notify }: ToolContext<Engine>, request) => {
-    const { processes, hooks } = engine;
-    const trigger = triggerOf(request);
-    const row = processes.resolve(request.process);
-    const made = hooks.add({
-      processId: row.id,
-      trigger,
-      action: request.do,
-      message: request.message ?? null,
-      delaySeconds: request.delay,
-      maxFires: request.maxFires,
-      creator: actor,
-    });
+  subject: ({ process, describe }) => (describe === undefined ? process : `${process}: ${describe}`),
+  isFailure: ({ fallback }) => fallback !== undefined,
+  present: ({ hooks, skipped = [], fallback }) => ({
+    text: hooks.map(inWords).join('\n'),
+    notes: [
+      ...(fallback === undefined ? [] : [`Only its end is watched: ${fallback}.`]),
+      ...skipped.map(({ item, reason }) => `Left out: ${item}: ${reason}`),
+    ],
+  }),
+  handler: async (context: ToolContext<Engine>, request) => {
+    const { engine, notify } = context;
+    const row = engine.processes.resolve(request.process);
+    const made =
+      request.describe === undefined
+        ? { hooks: [makeHook(context, row, { ...request, do: requireAction(request) })] }
+        : await makeDescribed(context, row, request, request.describe);
     if (!engine.isSupervised()) notify(nobodyWatches);
-    return { hook: { id: made.id, process: row.id, trigger: hooks.describe(made), action: made.action } };
+    const hooks = made.hooks.map((each) => describeHook(engine, each));
+    const [first] = hooks;
+    if (!first) throw new Error('there is no hook, and no failure');
+    return { ...made, hook: first, hooks };
   },
 });
 
-function triggerOf({ onExit, onOutput, onTimeout }: z.infer<typeof input>): Trigger {
-  const given: Trigger[] = [
-    ...(onExit === undefined ? [] : [{ type: 'on_exit' as const, filter: onExit }]),
-    ...(onOutput === undefined ? [] : [{ type: 'on_output_match' as const, pattern: onOutput }]),
-    ...(onTimeout === undefined ? [] : [{ type: 'on_timeout' as const, seconds: onTimeout }]),
-  ];
-  const [trigger] = given;
-  if (trigger && given.length === 1) return trigger;
+function inWords({ id, trigger, action, message }: z.infer<typeof hookShape>): string {
+  return `hook ${id}: when ${trigger}, ${action}${message === undefined ? '' : ` with ${quoted(message, 500)}`}`;
+}
+
+function requireAction(request: Input) {
+  if (request.do !== undefined) return request.do;
   throw new Failure(
     'usage',
-    `A hook has one trigger, and ${given.length === 0 ? 'none was' : `${given.length} were`} given.`,
-    'Give one of --on-exit any|success|failure, --on-output PATTERN, --on-timeout SECONDS.',
+    'A hook has to do something, and nothing was given.',
+    `Give --do with one of ${actionField.options.join(', ')}, or say it in plain words with --describe.`,
   );
+}
+
+/** Makes the hooks that the words mean: all that are possible in one step, so that a death leaves all or none. */
+async function makeDescribed(context: ToolContext<Engine>, row: ProcessRow, request: Input, words: string) {
+  const { engine, signal } = context;
+  const { onExit, onOutput, onTimeout, do: action, message, delay, maxFires } = request;
+  if ([onExit, onOutput, onTimeout, action, message].some((value) => value !== undefined)) {
+    throw new Failure(
+      'usage',
+      'A hook is either described in plain words or given by trigger and action.',
+      'Leave out --describe, or --on-exit, --on-output, --on-timeout, --do and --message.',
+    );
+  }
+  // Nobody is asked about what is over.
+  engine.hooks.requireTriggerable(row);
+  const { name, command } = row;
+  const understood = await understand(
+    engine.think,
+    { words, process: { name, command }, delay, maxFires },
+    { signal, mask: createMask(engine.secrets) },
+  );
+  return engine
+    .database()
+    .transaction(() => {
+      const skipped: Skipped[] = [...understood.skipped];
+      const hooks = understood.requests.flatMap((asked) => {
+        try {
+          return [makeHook(context, row, asked)];
+        } catch (error) {
+          if (!isFailure(error)) throw error;
+          skipped.push({ item: show(asked), reason: error.message });
+          return [];
+        }
+      });
+      const left = skipped.length === 0 ? {} : { skipped };
+      if (hooks.length > 0) return { hooks, ...left };
+      const fallback = understood.fallback ?? 'nothing of what the model made of these words is possible';
+      return { hooks: [makeHook(context, row, fallbackRequest(words))], fallback, ...left };
+    })
+    .immediate();
 }

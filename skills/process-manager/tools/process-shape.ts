@@ -19,12 +19,16 @@ export const processShape = z.object({
   directory: z.string(),
   stopReason: z.string().nullable(),
   peakMemoryBytes: z.number().nullable(),
+  /** The branch of the agent's work that started it. */
+  branch: z.string().optional(),
+  /** Why it runs. */
+  context: z.string().optional(),
 });
 
 /** A row of the registry as outsiders see it. */
 export function describeProcess(row: ProcessRow): z.infer<typeof processShape> {
   const { id, name, pid, command, status, exitCode, signal, startedAt, endedAt, agent, type } = row;
-  const { directory, stopReason, peakMemoryBytes } = row;
+  const { directory, stopReason, peakMemoryBytes, branch, context } = row;
   return {
     id,
     name,
@@ -40,6 +44,8 @@ export function describeProcess(row: ProcessRow): z.infer<typeof processShape> {
     directory,
     stopReason,
     peakMemoryBytes,
+    ...(branch === null ? {} : { branch }),
+    ...(context === null ? {} : { context }),
   };
 }
 

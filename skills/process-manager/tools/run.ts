@@ -9,6 +9,8 @@ import { describeProcess, processShape, statusInWords } from './process-shape.ts
 
 const longestCommand = 100_000;
 const shownCharacters = 50_000;
+/** Whose processes those are that a branch of our own agent starts. */
+const agentName = 'agent';
 
 const input = z.strictObject({
   command: z.string().min(1).max(longestCommand).describe('What to run, as one would type it into bash'),
@@ -18,7 +20,18 @@ const input = z.strictObject({
     .optional()
     .describe('A name to call it by; its id otherwise'),
   cwd: z.string().min(1).optional().describe('Working directory, inside the workspace'),
-  agent: z.string().min(1).max(100).optional().describe('Whose process it is'),
+  agent: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Whose process it is; "agent" for what the agent of this bot runs'),
+  context: z
+    .string()
+    .min(1)
+    .max(1_000)
+    .optional()
+    .describe('Why it runs, for whoever comes back to it later; the agent sees it with what runs'),
   type: z
     .enum(['background', 'concurrent'])
     .default('background')
@@ -107,7 +120,7 @@ export const run = defineTool({
 });
 
 async function start(
-  { engine, actor, notify }: ToolContext<Engine>,
+  { engine, actor, branch, notify }: ToolContext<Engine>,
   request: z.infer<typeof input>,
 ): Promise<ProcessRow> {
   const directory = await confine(engine.workspace, request.cwd);
@@ -118,8 +131,10 @@ async function start(
     directory,
     environment: agentEnvironment(process.env, engine.workspace, {}),
     type: request.type,
-    agent: request.agent,
+    agent: request.agent ?? (branch && agentName),
     takesInput: request.input,
+    ...(branch && { branch: branch.id, hookDepth: branch.depth }),
+    ...(request.context === undefined ? {} : { context: request.context }),
   });
   if (request.timeout !== undefined) {
     engine.hooks.add({
@@ -130,6 +145,7 @@ async function start(
       delaySeconds: 0,
       maxFires: 1,
       creator: actor,
+      ...(branch && { branch: branch.id, depth: branch.depth }),
     });
     if (!engine.isSupervised()) notify(nobodyWatches);
   }

@@ -98,6 +98,7 @@ function processRows(process: z.infer<typeof processShape>): string[][] {
     ['PID', String(process.pid ?? '-')],
     ['command', process.command],
     ['directory', process.directory],
+    ...(process.context === undefined ? [] : [['context', process.context]]),
     ['started', `${process.startedAt} (${age(process.startedAt)})`],
     ...(process.endedAt === null ? [] : [['ended', `${process.endedAt} (${age(process.endedAt)})`]]),
     ...(process.stopReason === null ? [] : [['stopped', process.stopReason]]),

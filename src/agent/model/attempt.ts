@@ -39,7 +39,8 @@ export async function attempt(
   }, silenceMs);
   request.signal.addEventListener('abort', stop, { once: true });
   if (request.signal.aborted) stop();
-  const touch = () => watch.refresh();
+  // A timer that was cleared would be alive again.
+  const touch = () => void (ending.signal.aborted || watch.refresh());
   const wire = createWire({ settings, troubles, fetch: options.fetch, touch, now: options.now });
   const collector = createCollector(settings, request.tools, request.messages);
   try {
@@ -72,7 +73,7 @@ export async function attempt(
   } catch (error) {
     if (request.signal.aborted) throw troubles.stopped();
     if (isSilent) throw troubles.silent(Math.round(silenceMs / 1_000));
-    throw troubleOf(troubles, error);
+    throw troubleOf(options, error);
   } finally {
     clearTimeout(watch);
     request.signal.removeEventListener('abort', stop);
@@ -104,7 +105,7 @@ function raise(error: Error): never {
 }
 
 /** What an error of the package or an error event of the server means. */
-function troubleOf(troubles: Troubles, error: unknown): Trouble {
+function troubleOf({ troubles, logger, mask }: AttemptOptions, error: unknown): Trouble {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (at instanceof Trouble) return at;
   }
@@ -113,10 +114,12 @@ function troubleOf(troubles: Troubles, error: unknown): Trouble {
     // An answer whose first event is an error; some events are no JSON of an error, but then they are unreadable.
     return troubleOfEvent(troubles, parsed(error.responseBody));
   }
-  if (/JSONParse|TypeValidation/.test(error.name)) return troubles.unreadable('');
+  // Some are nested so deeply that the package cannot read them.
+  if (/JSONParse|TypeValidation|RangeError/.test(error.name)) return troubles.unreadable('');
   if (/InvalidResponseData|NoOutputGenerated|NoContentGenerated/.test(error.name)) {
     return troubles.cutOff('it ended before its end');
   }
+  logger.error({ error: mask(error.stack ?? '') }, 'a model failed in a way that nobody foresaw');
   return troubles.failed(`${error.name}: ${error.message}`);
 }
 

@@ -4,7 +4,7 @@
 import type { Host } from '../../../skills/tool.ts';
 
 /** As much of JSON Schema as a tool's input needs: an object at the root, without oneOf, anyOf or allOf there. */
-export type ToolSchema = { readonly type: 'object' } & Readonly<Record<string, unknown>>;
+type ToolSchema = { readonly type: 'object' } & Readonly<Record<string, unknown>>;
 
 /** A tool as a model is told of it. */
 export interface ModelTool {
@@ -14,13 +14,13 @@ export interface ModelTool {
 }
 
 /** Something that was said. */
-export interface TextPart {
+interface TextPart {
   readonly type: 'text';
   readonly text: string;
 }
 
 /** A call that a model asked for. */
-export interface CallPart {
+interface CallPart {
   readonly type: 'call';
   readonly id: string;
   readonly name: string;
@@ -28,7 +28,7 @@ export interface CallPart {
 }
 
 /** What came of a call. One whose call is not in the conversation is sent with a call that has no input. */
-export interface ResultPart {
+interface ResultPart {
   readonly type: 'result';
   readonly id: string;
   readonly name: string;
@@ -75,7 +75,7 @@ export interface StepRequest {
   readonly signal: AbortSignal;
   /** Text as it comes. What it throws is logged and changes nothing. */
   onText(delta: string): void;
-  /** Said before each new attempt: whatever onText has brought in this step is void. */
+  /** Said before the wait for each new attempt: whatever onText has brought in this step is void. */
   onRetry(reason: string): void;
 }
 

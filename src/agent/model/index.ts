@@ -16,19 +16,14 @@ import { troublesOf } from './trouble.ts';
 import type { Fetch } from './wire.ts';
 
 export type {
-  CallPart,
   InvalidCall,
   Model,
   ModelMessage,
   Models,
   ModelTool,
   Part,
-  ResultPart,
   StepRequest,
   StepResult,
-  TextPart,
-  ThoughtPart,
-  ToolSchema,
   Usage,
 } from './contract.ts';
 export { interrupted } from './transcript.ts';
@@ -45,12 +40,12 @@ export interface ModelsOptions {
   readonly times?: Partial<Patience> & { readonly silenceMs?: number; readonly thinkMs?: number };
 }
 
-/** A step is tried five times, and given up after a quarter of an hour. */
+/** A step is tried five times, and given up after half an hour: a slow model writes for long. */
 const patience: Patience = {
   retries: 4,
   firstWaitMs: 1_000,
   longestWaitMs: 60_000,
-  totalMs: 15 * 60_000,
+  totalMs: 30 * 60_000,
 };
 
 /** The models of an instance; undefined where there is neither a key nor an address for the provider. */

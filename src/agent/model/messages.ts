@@ -22,10 +22,13 @@ type Content = Extract<SdkMessage, { role: 'assistant' }>['content'];
 export function sdkMessages(messages: readonly ModelMessage[], options: MessagesOptions): SdkMessage[] {
   const clean = (text: string) => wellFormed(options.mask(text));
   const turns = transcriptOf(messages, { withTools: options.withTools, clean });
+  // Only the model that had a thought can read its seal, and only as long as the thought is what it was.
+  const isReadable = ({ text, seal }: ThoughtPart) =>
+    options.provider === 'anthropic' && seal.model === options.model && clean(text) === text;
   const converted = turns.flatMap((turn): SdkMessage[] => {
     if (turn.role === 'user') return [{ role: 'user', content: turn.text }];
     const calls = turn.parts.filter((part) => part.type === 'call');
-    const answer: SdkMessage = { role: 'assistant', content: contentOf(turn, options.model) };
+    const answer: SdkMessage = { role: 'assistant', content: contentOf(turn, isReadable) };
     return calls.length === 0
       ? [answer]
       : [answer, { role: 'tool', content: calls.map((call) => resultOf(call, options.provider)) }];
@@ -40,19 +43,16 @@ export function sdkSystem(system: string, mask: (text: string) => string): Syste
   return { role: 'system', content: wellFormed(mask(system)), providerOptions: cacheMark };
 }
 
-function contentOf(answer: Answer, model: string): Content {
+function contentOf(answer: Answer, isReadable: (thought: ThoughtPart) => boolean): Content {
   return answer.parts.flatMap((part): Exclude<Content, string> => {
     if (part.type === 'text') return [{ type: 'text', text: part.text }];
-    if (part.type === 'thought') return thoughtOf(part, model);
-    return [{ type: 'tool-call', toolCallId: part.id, toolName: part.name, input: part.input }];
+    if (part.type === 'call') {
+      return [{ type: 'tool-call', toolCallId: part.id, toolName: part.name, input: part.input }];
+    }
+    if (!isReadable(part)) return [];
+    const { model: _, ...anthropic } = part.seal;
+    return [{ type: 'reasoning', text: part.text, providerOptions: { anthropic: anthropic as never } }];
   });
-}
-
-/** Only the model that had a thought can read its seal. */
-function thoughtOf(part: ThoughtPart, model: string): Exclude<Content, string> {
-  const { model: origin, ...anthropic } = part.seal;
-  if (origin !== model) return [];
-  return [{ type: 'reasoning', text: part.text, providerOptions: { anthropic: anthropic as never } }];
 }
 
 function resultOf({ id, name, result }: Call, provider: Provider) {

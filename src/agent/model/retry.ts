@@ -45,9 +45,14 @@ export async function withRetries<Result>(
         const { code, message } = trouble.failure;
         if (waitMs === undefined) throw trouble.failure;
         logger.warn({ code, waitMs, attempt: count + 1 }, `a model is asked again: ${message}`);
+        const seconds = Math.ceil(waitMs / 1_000);
+        say(
+          logger,
+          onRetry,
+          `${message} Trying again in ${seconds} s (${count + 1} of ${patience.retries}).`,
+        );
         await pause(waitMs, ending.signal);
         if (ending.signal.aborted) throw ended().failure;
-        say(logger, onRetry, `${message} Trying again (${count + 1} of ${patience.retries}).`);
       }
     }
   } finally {

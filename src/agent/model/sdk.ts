@@ -1,5 +1,5 @@
-// The packages that speak to providers, loaded when a model is first asked: they take a tenth of a second, and neither
-// the command line nor a bot without a key should pay for them.
+// The packages that speak to providers, loaded when a model is first asked: they take a quarter of a second and 35 MB,
+// and neither the command line nor a bot without a key should pay for them.
 
 import type { LanguageModel } from 'ai';
 import type { ModelSettings } from './settings.ts';

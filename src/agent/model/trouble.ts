@@ -35,21 +35,11 @@ const longestQuote = 300;
 
 /** The troubles with this model. */
 export function troublesOf(settings: ModelSettings, mask: (text: string) => string) {
-  const { model, names, shownUrl } = settings;
-  const make = (code: string, message: string, hint: string) => new Failure(code, mask(message), mask(hint));
-  const passing = (code: string, message: string, waitMs?: number) =>
-    new Trouble(make(code, message, 'Ask again in a while; what was done so far is kept.'), true, waitMs);
-  const lasting = (code: string, message: string, hint: string) =>
-    new Trouble(make(code, message, hint), false);
-  const quote = (text: string) => {
-    const words = mask(wordsOf(text)).replace(/\s+/g, ' ').trim();
-    return words === ''
-      ? ''
-      : ` It said: ${words.slice(0, longestQuote)}${words.length > longestQuote ? ' …' : ''}`;
-  };
-
+  const kit = kitOf(mask);
+  const { passing, lasting, quote } = kit;
+  const { model, names, shownUrl, provider } = settings;
   return {
-    stopped: () => new Trouble(make('stopped', 'The model was stopped.', 'Nothing has to be done.'), false),
+    stopped: () => lasting('stopped', 'The model was stopped.', 'Nothing has to be done.'),
     silent: (seconds: number) =>
       passing('model_silent', `The model ${model} at ${shownUrl} sent nothing for ${seconds} seconds.`),
     tooLong: (seconds: number) =>
@@ -60,63 +50,88 @@ export function troublesOf(settings: ModelSettings, mask: (text: string) => stri
       ),
     unreachable: (error: unknown) =>
       passing('model_unreachable', `${shownUrl} cannot be reached (${reasonOf(error)}).`),
-    cutOff: (why: string) => passing('model_cut_off', `The answer of ${model} broke off (${mask(why)}).`),
+    cutOff: (why: string) => passing('model_cut_off', `The answer of ${model} broke off (${why}).`),
     unreadable: (what: string) =>
       passing('model_unreadable', `${shownUrl} sent what is no answer of a model.${quote(what)}`),
     wrongAddress: (what: string) =>
       lasting(
         'model_wrong_address',
-        `${shownUrl} is not the address of ${apiName[settings.provider]}: ${mask(what)}.`,
-        `Set ${names.address} in .env to the address of the API, such as ${example[settings.provider]}.`,
+        `${shownUrl} is not the address of ${apiName[provider]}: ${what}.`,
+        `Set ${names.address} in .env to the address of the API, such as ${example[provider]}.`,
       ),
     failed: (what: string) =>
       lasting('model_refused_request', `The model ${model} could not be asked.${quote(what)}`, reportHint),
-
     /** What a status, or an error event in the middle of an answer, means. */
-    refused({ status, text, waitMs }: Refusal): Trouble {
-      const said = quote(text);
-      if (status === 401 || status === 403) {
-        const what = settings.apiKey === undefined ? 'needs a key' : `refused the key in ${names.key}`;
-        return lasting(
-          'model_key_refused',
-          `${shownUrl} ${what} (${status}).${said}`,
-          `Put a valid key into .env as ${names.key}, and restart the bot.`,
-        );
+    refused(refusal: Refusal): Trouble {
+      if (refusal.status === 404 && !isAboutModel(refusal.text, model)) {
+        return this.wrongAddress('there is nothing there (404)');
       }
-      if (status === 413 || (status < 500 && isTooLong(text))) {
-        return lasting(
-          'context_too_long',
-          `The conversation is too long for ${model}.${said}`,
-          'Make it shorter, or begin a new one.',
-        );
-      }
-      if (status === 402 || isUnpaid(text)) {
-        return lasting(
-          'model_quota',
-          `The account behind ${names.key} may use nothing more.${said}`,
-          'Add credit or raise the limit with the provider.',
-        );
-      }
-      if (status === 404 && !isAboutModel(text, model))
-        return this.wrongAddress(`there is nothing there (404)`);
-      if (status === 404 || isUnknownModel(text)) {
-        return lasting(
-          'model_not_found',
-          `${shownUrl} has no model named '${model}'.${said}`,
-          `Name another as "${names.model}" in config.json.`,
-        );
-      }
-      if (status === 408 || status === 409 || status === 425 || status === 429 || status >= 500) {
-        const what = status === 429 ? 'is asked too often' : 'is overloaded or out of order';
-        return passing('model_busy', `${shownUrl} ${what} (${status}).${said}`, waitMs);
-      }
-      return lasting(
-        'model_refused_request',
-        `${shownUrl} did not accept the request (${status}).${said}`,
-        reportHint,
-      );
+      return refusalTrouble(kit, settings, refusal);
     },
   };
+}
+
+/** The two kinds of trouble, and the server's own words, all masked. */
+function kitOf(mask: (text: string) => string) {
+  const make = (code: string, message: string, hint: string) => new Failure(code, mask(message), mask(hint));
+  return {
+    passing: (code: string, message: string, waitMs?: number) =>
+      new Trouble(make(code, message, 'Ask again in a while; what was done so far is kept.'), true, waitMs),
+    lasting: (code: string, message: string, hint: string) => new Trouble(make(code, message, hint), false),
+    quote(text: string): string {
+      const words = mask(wordsOf(text)).replace(/\s+/g, ' ').trim();
+      const end = words.length > longestQuote ? ' …' : '';
+      return words === '' ? '' : ` It said: ${words.slice(0, longestQuote)}${end}`;
+    },
+  };
+}
+
+function refusalTrouble(
+  { passing, lasting, quote }: ReturnType<typeof kitOf>,
+  { apiKey, model, names, shownUrl }: ModelSettings,
+  { status, text, waitMs }: Refusal,
+): Trouble {
+  const said = quote(text);
+  if (status === 401 || status === 403) {
+    const what = apiKey === undefined ? 'needs a key' : `refused the key in ${names.key}`;
+    return lasting(
+      'model_key_refused',
+      `${shownUrl} ${what} (${status}).${said}`,
+      `Put a valid key into .env as ${names.key}, and restart the bot.`,
+    );
+  }
+  if (isTooLong(status, text)) {
+    return lasting(
+      'context_too_long',
+      `The conversation is too long for ${model}.${said}`,
+      'Make it shorter, or begin a new one.',
+    );
+  }
+  if (status === 402 || isUnpaid(text)) {
+    return lasting(
+      'model_quota',
+      `The account behind ${names.key} may use nothing more.${said}`,
+      'Add credit or raise the limit with the provider.',
+    );
+  }
+  if (status === 404 || (status < 500 && isUnknownModel(text))) {
+    return lasting(
+      'model_not_found',
+      `${shownUrl} has no model named '${model}'.${said}`,
+      `Name another as "${names.model}" in config.json.`,
+    );
+  }
+  if ([408, 409, 425, 429].includes(status) || status >= 500) {
+    const what = status === 429 ? 'is asked too often' : 'is overloaded or out of order';
+    return passing('model_busy', `${shownUrl} ${what} (${status}).${said}`, waitMs);
+  }
+  // Some servers check the calls of their model, and refuse our request for what the model wrote.
+  if (/tool_use_failed/.test(text)) return passing('model_unreadable', `${model} made no valid call.${said}`);
+  return lasting(
+    'model_refused_request',
+    `${shownUrl} did not accept the request (${status}).${said}`,
+    reportHint,
+  );
 }
 
 const apiName = { anthropic: "Anthropic's API", openai: 'an OpenAI-compatible API' } as const;
@@ -165,11 +180,11 @@ function messageIn(value: unknown, depth: number): string | undefined {
   return undefined;
 }
 
-/** As Anthropic, OpenAI, vLLM, llama.cpp, LM Studio and others say it. */
-function isTooLong(text: string): boolean {
-  return /prompt is too long|context_length_exceeded|exceed_context_size|maximum context length|context (length|window|size|limit)|too many (input )?tokens|input is too long/i.test(
-    text,
-  );
+/** As Anthropic, OpenAI, vLLM, llama.cpp, LM Studio and others say it; a limit of tokens a minute is another thing. */
+function isTooLong(status: number, text: string): boolean {
+  const words =
+    /prompt is too long|input is too long|context_length_exceeded|exceed_context_size|context (length|window|size|limit)/i;
+  return status === 413 || (status !== 429 && words.test(text));
 }
 
 function isUnpaid(text: string): boolean {

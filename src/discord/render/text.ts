@@ -32,7 +32,11 @@ export function fenceWithin(
 
 /** The text as it is, with nothing of it read as formatting. */
 export function plain(text: string): string {
-  return visible(text).replaceAll(/[\\*_~`|<>[\]#]/g, '\\$&');
+  return visible(text)
+    .replaceAll(/[\\*_~`|<>[\]#]/g, '\\$&')
+    .replaceAll(/^(\s*)([-+]|\d+\.)(?=\s)/gm, (_, blank: string, mark: string) =>
+      mark.endsWith('.') ? `${blank}${mark.slice(0, -1)}\\.` : `${blank}\\${mark}`,
+    );
 }
 
 /** Without escape sequences and control characters, and without marks that turn the direction of writing. */

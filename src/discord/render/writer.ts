@@ -2,12 +2,15 @@
 // since progress, questions and notices do not pass through the dispatcher's mask.
 
 import type { Confirmation, Failure, Progress, View } from '../../../skills/tool.ts';
+import { whoMayAnswer } from '../who-may-answer.ts';
 import type { Payload } from './payload.ts';
 import { renderTable } from './table.ts';
 import { cut, fence, fenceWithin, firstThatFit, lastThatFit, longestContent, plain } from './text.ts';
 
 const shownSteps = 12;
+const longestProgress = 1_800;
 const longestSentence = 300;
+const longestLine = 200;
 const linesOfSentence = 3;
 const mostFileBytes = 8 * 1024 ** 2;
 const barLength = 16;
@@ -55,7 +58,7 @@ export function createWriter(mask: (text: string) => string, verbs: ReadonlyMap<
     },
     failure: ({ message, hint }) => ({
       content: cut(
-        `⛔ ${sentence(cut(message, 1_500))}\n-# ${sentence(oneLine(cut(hint, 300)))}`,
+        `⛔ ${cut(sentence(message), 1_500)}\n-# ${cut(sentence(oneLine(hint)), 400)}`,
         longestContent,
       ),
     }),
@@ -68,9 +71,9 @@ export function createWriter(mask: (text: string) => string, verbs: ReadonlyMap<
       );
       const until = Math.floor(expiresAt / 1_000);
       return [
-        `**${sentence(cut(question, 500))}**`,
+        `**${cut(sentence(question), 500)}**`,
         ...(shown.length === 0 ? [] : [fenceWithin(mask(shown.join('\n')), 1_000, firstThatFit)]),
-        `-# Only ${sentence(actor.name)} can answer, until <t:${until}:T>.`,
+        `-# Only ${sentence(whoMayAnswer(actor))} can answer, until <t:${until}:T>.`,
       ].join('\n');
     },
     progress(title, steps, last) {
@@ -79,7 +82,7 @@ export function createWriter(mask: (text: string) => string, verbs: ReadonlyMap<
       const lines = shown.map((step, index) => `${index === shown.length - 1 ? '▸' : '✓'} ${step}`);
       const bar = last?.fraction === undefined ? [] : [barOf(last.fraction)];
       const body = [...(hidden > 0 ? [`… ${hidden} earlier steps`] : []), ...lines, ...bar].join('\n');
-      return `**${sentence(title)}** …${body === '' ? '' : `\n${fence(body)}`}`;
+      return `**${sentence(title)}** …${body === '' ? '' : `\n${fenceWithin(body, longestProgress, lastThatFit)}`}`;
     },
     passage(text, most) {
       const [first = '', ...rest] = mask(text).split('\n');
@@ -93,8 +96,11 @@ export function createWriter(mask: (text: string) => string, verbs: ReadonlyMap<
       const text = hasTables ? tablesOf(view) : asCommands(tablesOf(view));
       return fenceWithin(mask(text), most, firstThatFit);
     },
-    tail: (lines, most) =>
-      fenceWithin(mask(lines.map((line) => cut(line, 200)).join('\n')), most, lastThatFit),
+    tail(lines, most) {
+      // Masked before anything is cut, here as everywhere: half a secret is known to nobody.
+      const masked = mask(lines.join('\n')).split('\n');
+      return fenceWithin(masked.map((line) => cut(line, longestLine)).join('\n'), most, lastThatFit);
+    },
   };
 }
 
@@ -128,10 +134,7 @@ function shortened(name: string, parts: readonly Block[], others: readonly strin
   const isCut = bytes.length > mostFileBytes;
   const file = `${name.replaceAll(/[^\w-]/g, '_')}.txt`;
   const note = `-# ${isCut ? 'The end' : 'All'} of it, ${all.split('\n').length} lines: ${plain(file)}`;
-  const shownOthers = others
-    .map((text) => cut(text, 400))
-    .join('\n')
-    .slice(0, 900);
+  const shownOthers = cut(others.map((text) => cut(text, 400)).join('\n'), 900);
   const room = longestContent - shownOthers.length - note.length - 2;
   const [biggest] = [...parts].sort((one, other) => other.text.length - one.text.length);
   const shown = fenceWithin(

@@ -43,7 +43,7 @@ async function run(root: string, server: AgentServer, ...words: string[]) {
   });
 }
 
-it('goes on where it was, whatever it was about to write', { timeout: 120_000 }, async () => {
+it('goes on where it was, whatever it was about to write', { timeout: 240_000 }, async () => {
   const server = await startAnthropicServer({ replies: script });
   const model = makeInstance();
   const list = join(model, 'steps');

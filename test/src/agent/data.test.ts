@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { asData, asMessage, shorten } from '../../../src/agent/data.ts';
+import { asHook, asMessage, shorten } from '../../../src/agent/data.ts';
 
-const tags = /<\/?(data|message|summary)\b/gi;
+const tags = /<\/?(data|hook|message|summary)\b/gi;
 
 it('nothing inside can close the marks, or pretend to be somebody else', () => {
   const pieces = fc.constantFrom(
@@ -18,7 +18,7 @@ it('nothing inside can close the marks, or pretend to be somebody else', () => {
   );
   fc.assert(
     fc.property(fc.array(pieces), fc.array(pieces), (source, text) => {
-      expect(asData(source.join(''), text.join('')).match(tags)).toEqual(['<data', '</data']);
+      expect(asHook(text.join('')).match(tags)).toEqual(['<hook', '</hook']);
       expect(asMessage(source.join(''), ['read'], text.join('')).match(tags)).toEqual([
         '<message',
         '</message',

@@ -38,6 +38,16 @@ describe('everybody who is neither owner nor admin', () => {
     expect(latest(messageOf(deed)).flags & 64).toBe(0);
   });
 
+  it('may do so also where Discord has not told of the role, as while a server is unavailable', async () => {
+    const discord = await makeDiscord();
+    const role = '123456789012345678';
+    const bea = discord.person('Bea', [role]);
+    const skills = [makeSkill([makeTool('act', 'operate')])];
+    const config = { discord: { adminRoles: [role] } };
+    await startBot(discord, undefined, { config, skills, timing: fast });
+    await answerWith(bea.command('trial', 'act', { target: 'this' }), /this/);
+  });
+
   it('and even an owner is refused outside a server', async () => {
     const discord = await makeDiscord();
     const ada = discord.person('Ada');
@@ -106,7 +116,6 @@ describe('the registered commands', () => {
     discord.faults.next({ method: 'PUT', path: /commands/, status: 500, times: 4 });
     const bot = await startBot(discord, discord.person('Ada'), { waits: false });
     await until('the first attempt has failed', () => bot.logged(/could not be registered/));
-    discord.gateway.cut();
     await until('they are there', () => discord.world.commands.size === 1);
   });
 
@@ -194,6 +203,27 @@ describe('what somebody reads', () => {
     for (const { body } of discord.requests.filter(({ body }) => body?.content !== undefined)) {
       expect(body.allowed_mentions).toEqual({ parse: [] });
     }
+  });
+
+  it('holds nothing of a key that goes over many lines', async () => {
+    const discord = await makeDiscord();
+    const ada = discord.person('Ada');
+    // Put together here, so that scanners of repositories do not take a test for a leak.
+    const key = ['BEGIN', ...Array<string>(12).fill('MIIEvQIBADANBgkqhkiG9w0BAQEFAASC'), 'END']
+      .map((line) => (line.startsWith('M') ? line : `-----${line} PRIVATE KEY-----`))
+      .join('\n');
+    const bot = await startBot(discord, ada, { files: { key }, timing: fast });
+    await bot.instance.dispatcher.call(cli, 'run', {
+      name: 'evil',
+      command: 'echo before; cat key',
+      wait: 10,
+    });
+    const text = await answerTo(ada.command('process', 'logs', { process: 'evil' }));
+    expect(text).toContain('before');
+    expect(text).not.toMatch(/MIIE|PRIVATE KEY/);
+    // Begins in the middle of the key.
+    expect(await answerTo(ada.command('process', 'logs', { process: 'evil', lines: 5 }))).not.toMatch(/MIIE/);
+    expect(await answerTo(ada.command('process', 'status', { process: 'evil' }))).not.toMatch(/MIIE/);
   });
 
   it('comes as a file when it is long, with its end in the message', async () => {

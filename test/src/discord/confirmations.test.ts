@@ -93,6 +93,34 @@ describe('a click that must do nothing', () => {
     expect(ran).toEqual([]);
   });
 
+  it('of somebody who lost the right to it since they asked', async () => {
+    const discord = await makeDiscord();
+    const role = discord.world.addRole('admins');
+    const bea = discord.person('Bea', [role]);
+    const ran: string[] = [];
+    const tool = makeTool('act', 'deploy', {
+      decide: () => 'ask',
+      handler: async (_, { target }) => {
+        ran.push(target);
+        return { done: target };
+      },
+    });
+    await startBot(discord, undefined, {
+      config: { discord: { adminRoles: [role] } },
+      skills: [makeSkill([tool])],
+      timing: fast,
+    });
+    const deed = bea.command('trial', 'act');
+    await answerWith(deed, /act: all\?/);
+    discord.world.setRoles(bea.id, []);
+    expect(await answerTo(bea.press(messageOf(deed), 'Confirm'))).toBe('You may not do this any more.');
+    discord.world.setRoles(bea.id, [role]);
+    expect(ran).toEqual([]);
+    bea.press(messageOf(deed), 'Cancel');
+    await answerWith(deed, /needs a confirmation/);
+    expect(ran).toEqual([]);
+  });
+
   it('that Discord did not let us acknowledge', async () => {
     const { discord, ada, ran, ask } = await makeAskingBot();
     const deed = await ask();
@@ -104,6 +132,16 @@ describe('a click that must do nothing', () => {
 });
 
 describe('a question', () => {
+  it('reaches whoever is asked, also when the connection breaks just then', async () => {
+    const { discord, ada, ran } = await makeAskingBot();
+    discord.faults.next({ method: 'PATCH', status: 'drop' });
+    const deed = ada.command('trial', 'act', { target: 'this' });
+    await answerWith(deed, /Do it: this\?/);
+    ada.press(messageOf(deed), 'Confirm');
+    await answerWith(deed, /done/);
+    expect(ran).toEqual(['this']);
+  });
+
   it('shows the exact input, and is denied by its other button', async () => {
     const { ada, ran, ask } = await makeAskingBot();
     const deed = await ask();

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Person, SmallDiscord } from '../../discord/index.ts';
 import { makeDiscord } from '../../support/discord.ts';
@@ -101,6 +101,21 @@ describe('the bot comes back', () => {
   });
 });
 
+describe('a refusal that passes', () => {
+  it('401 in the middle: discord.js forgets its token then, so a new client takes over', async () => {
+    const discord = await makeDiscord();
+    const ada = discord.person('Ada');
+    const skills = [makeSkill([makeTool('act', 'operate')])];
+    const env = { WAKE_CHANNEL_ID: discord.home.id };
+    const noticing = { ...timing, noticeMs: 100, noticeRetryMs: 100 };
+    const bot = await startBot(discord, ada, { skills, env, timing: noticing });
+    discord.faults.next({ method: 'POST', path: /messages$/, status: 401 });
+    bot.discord.notify({ text: 'in the end' });
+    await until('it is there', () => discord.messagesIn(discord.home).length === 1);
+    await works(discord, ada, bot);
+  });
+});
+
 describe('what no repetition mends', () => {
   it('a wrong token: said once and clearly, not tried again, and everything else works', async () => {
     const discord = await makeDiscord();
@@ -136,6 +151,7 @@ describe('what no repetition mends', () => {
     const heard: string[] = [];
     const bot = await startBot(discord, discord.person('Ada'), {
       timing,
+      answers: 'everyone',
       onMessage: ({ text, author, mentionsBot }) => void heard.push(`${author.name} ${mentionsBot}: ${text}`),
     });
     expect(bot.logged(/Message Content Intent/)).toBe(true);
@@ -144,36 +160,45 @@ describe('what no repetition mends', () => {
     eve.say(discord.home.id, 'to the bot', { mentions: [discord.world.bot.id] });
     eve.say(discord.world.directChannel(eve.id).id, 'in private');
     await until('all are heard', () => heard.length === 3);
-    expect(heard).toEqual(['Eve false: ', 'Eve true: to the bot', 'Eve false: in private']);
+    expect(heard.sort()).toEqual(['Eve false: ', 'Eve false: in private', 'Eve true: to the bot']);
   });
 
   it('a wrong token leaves the real bot up, and its command line and supervisor too', async () => {
     const discord = await makeDiscord();
     const root = makeInstance({ '.env': `DISCORD_TOKEN=wrong\nDISCORD_API=${discord.url}\n` });
-    const child = spawn(process.execPath, ['--import', 'tsx', `${codeRoot}/src/index.ts`], {
-      cwd: codeRoot,
-      env: cleanEnvironment({ UNDERSTUDY_ROOT: root }),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    onTestFinished(() => void child.kill('SIGKILL'));
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (text) => {
-        output += text;
-      });
-    }
+    const { child, output } = startReal(root);
     await until(
       'it is said',
-      () => /ERROR Discord does not know the token in DISCORD_TOKEN/.test(output),
+      () => /ERROR Discord does not know the token in DISCORD_TOKEN/.test(output()),
       30_000,
     );
     const run = await understudy(['--root', root, '--json', 'run', 'true', '--timeout', '60']);
     expect(run.exitCode).toBe(0);
     expect(run.stderr).not.toContain('Nobody is watching');
     expect(child.exitCode).toBeNull();
-    const ended = new Promise((resolve) => child.on('exit', resolve));
-    child.kill('SIGTERM');
-    expect(await ended).toBe(0);
+    expect(await endOf(child)).toBe(0);
+  });
+});
+
+describe('the real bot ends when it is told to, as long as its watchdog waits', () => {
+  const troubles: [string, (discord: SmallDiscord) => void, RegExp][] = [
+    ['whose connections are refused', ({ gateway }) => gateway.refuseConnections(true), /^\/gateway\/bot/],
+    [
+      'that answers nothing',
+      ({ faults }) => faults.next({ status: 'hang', times: 1_000 }),
+      /^\/gateway\/bot/,
+    ],
+  ];
+  it.each(troubles)('at a Discord %s', async (_, trouble, asked) => {
+    const discord = await makeDiscord();
+    trouble(discord);
+    const { child, output } = startReal(
+      makeInstance({ '.env': `DISCORD_TOKEN=${discord.token}\nDISCORD_API=${discord.url}\n` }),
+    );
+    await until('it tries', () => discord.requests.some(({ path }) => asked.test(path)), 30_000);
+    const began = Date.now();
+    expect(await endOf(child), output()).toBe(0);
+    expect(Date.now() - began).toBeLessThan(8_000);
   });
 });
 
@@ -217,6 +242,23 @@ describe('the state for the heartbeat', () => {
     await until('the next bot ends it', () => /restarted while 'act' was under way/.test(deed.text));
   });
 
+  it('of clients that were given up is gone: none of them goes on trying', async () => {
+    const discord = await makeDiscord();
+    discord.gateway.refuseConnections(true);
+    const bot = await startBot(discord, discord.person('Ada'), {
+      timing: { loginMs: 1, loginMostMs: 1, awayMs: 200 },
+      waits: false,
+    });
+    const givenUp = () => bot.log.filter(({ message }) => /cannot be reached/.test(message)).length;
+    await until('some are given up', () => givenUp() >= 5);
+    await bot.stop();
+    const refused = discord.gateway.refusals;
+    discord.gateway.refuseConnections(false);
+    await until('the time of some attempts has passed', waited(1_300));
+    expect(discord.gateway.events).toEqual([]);
+    expect(discord.gateway.refusals).toBe(refused);
+  });
+
   it('ends with the bot, and nothing of it goes on', async () => {
     const { discord, bot } = await connected();
     discord.gateway.cut();
@@ -227,6 +269,30 @@ describe('the state for the heartbeat', () => {
     expect(discord.gateway.events.slice(before).filter((event) => event === 'identify')).toEqual([]);
   });
 });
+
+/** The bot itself, in a process of its own. */
+function startReal(root: string): { child: ChildProcess; output: () => string } {
+  const child = spawn(process.execPath, ['--import', 'tsx', `${codeRoot}/src/index.ts`], {
+    cwd: codeRoot,
+    env: cleanEnvironment({ UNDERSTUDY_ROOT: root }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text) => {
+      output += text;
+    });
+  }
+  return { child, output: () => output };
+}
+
+/** Asks it to end; its exit code. */
+function endOf(child: ChildProcess): Promise<number | null> {
+  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  child.kill('SIGTERM');
+  return ended;
+}
 
 /** True after a while: for what must not happen in the meantime. */
 function waited(ms: number): () => boolean {

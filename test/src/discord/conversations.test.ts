@@ -1,14 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { defineTool } from '../../../skills/dispatch.ts';
 import type { AnySkill } from '../../../skills/registry.ts';
 import type { Permission, ToolContext } from '../../../skills/tool.ts';
+import type { DiscordOptions } from '../../../src/discord/index.ts';
 import type { Person, SmallDiscord } from '../../discord/index.ts';
 import { latest } from '../../discord/world.ts';
 import { makeDiscord } from '../../support/discord.ts';
 import { answerWith, messageOf, shortestPause, startBot, type TestBot } from '../../support/discord-bot.ts';
 import { until } from '../../support/instance.ts';
-import { makeSkill } from '../../support/skill.ts';
+import { makeSkill, makeTool } from '../../support/skill.ts';
 
 const timing = { editMs: 200, followMs: 50 };
 
@@ -152,10 +153,37 @@ describe('a promotion', () => {
     expect(discord.requests.filter(({ status }) => status === 401)).toHaveLength(1);
   });
 
+  it('whose gates took longer than it is followed for is followed all the same', async () => {
+    const { ada, disk } = await world(
+      (own) => async (context, input) => {
+        const from = Date.now();
+        await until('the gates are through', () => Date.now() - from > 700);
+        return stage(own)(context, input);
+      },
+      { followForMs: 600 },
+    );
+    const deed = ada.command('process', 'promote');
+    await answerWith(deed, /v1\.2 is staged; the watchdog/);
+    setState(disk, 'good');
+    await answerWith(deed, /✅ v1\.2 is live\./);
+  });
+
   it('that nobody switches is not followed for ever', async () => {
     const { ada } = await world(stage, { followForMs: 400 });
     const deed = ada.command('process', 'promote');
     await answerWith(deed, /⏳ v1\.2 is staged.*Look at the releases later\./);
+  });
+
+  it('ends also when Discord was away at its end for long, and the connection stayed', async () => {
+    const { discord, ada, disk, bot } = await world(stage, { editMs: 5, editRetryMs: 1, upkeepMs: 200 });
+    const deed = ada.command('process', 'promote');
+    await answerWith(deed, /v1\.2 is staged; the watchdog/);
+    discord.faults.next({ method: 'PATCH', status: 'drop', times: 1_000 });
+    setState(disk, 'good');
+    await until('it was given up', () => bot.logged(/could not be brought to Discord/));
+    discord.faults.clear();
+    await answerWith(deed, /✅ v1\.2 is live\./);
+    await until('nothing is left open', () => openIn(bot) === 0);
   });
 
   it('ends also when Discord was away at its end: the next connection brings it', async () => {
@@ -227,9 +255,12 @@ describe('progress', () => {
     const shown = messageOf(deed).states.map(({ content }) =>
       Number(/▸ step (\d+)/.exec(content)?.[1] ?? -1),
     );
-    // Nothing, the first step, what was newest two seconds later, the result.
-    expect(shown).toEqual([-1, 0, expect.any(Number), -1]);
-    expect(shown[2]).toBeGreaterThan(300);
+    // Nothing, the first step, what was newest at each edit (one, unless the machine is slow), the result.
+    const between = shown.slice(2, -1);
+    expect([...shown.slice(0, 2), ...shown.slice(-1)]).toEqual([-1, 0, -1]);
+    expect(between.length).toBeGreaterThan(0);
+    for (const [index, step] of between.entries())
+      expect(step - (between[index - 1] ?? 0)).toBeGreaterThan(100);
     expect(shortestPause(discord.editsOf(messageOf(deed)))).toBeGreaterThanOrEqual(1_990);
     expect(latest(messageOf(deed)).content.length).toBeLessThanOrEqual(2_000);
   });
@@ -246,10 +277,69 @@ describe('progress', () => {
   });
 });
 
+describe('a conversation that cannot be ended in its message', () => {
+  it.each([
+    ['of another bot, whose token this was', 403, 50_005],
+    ['in a thread that is archived', 400, 50_083],
+    ['in a channel that is not shown to the bot any more', 403, 50_001],
+  ])('%s is given up', async (_, status, code) => {
+    const { discord, ada, bot, again } = await world(stage);
+    const deed = ada.command('process', 'work');
+    await answerWith(deed, /half of it is done/);
+    await bot.stop();
+    discord.expireTokens();
+    discord.faults.next({ method: 'PATCH', path: /^\/channels/, status, code, times: 1_000 });
+    const second = await again();
+    await until('nothing is left open', () => openIn(second) === 0);
+    expect(discord.requests.filter(({ status: given }) => given === status)).toHaveLength(1);
+  });
+});
+
+describe('a full disk', () => {
+  it('ends no bot: what came of a command is shown, and the next one works', async () => {
+    const discord = await makeDiscord();
+    const ada = discord.person('Ada');
+    let go: () => void = () => {};
+    const going = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const long = 'x'.repeat(1_900);
+    const tool = makeTool('act', 'operate', {
+      handler: async ({ progress }) => {
+        progress({ message: 'at work' });
+        await going;
+        return { done: long };
+      },
+      present: () => ({ heading: long }),
+    });
+    const bot = await startBot(discord, ada, { skills: [makeSkill([tool])], timing });
+    const faults: unknown[] = [];
+    const note = (reason: unknown) => void faults.push(reason);
+    process.on('unhandledRejection', note);
+    onTestFinished(() => void process.off('unhandledRejection', note));
+    const deeds = Array.from({ length: 5 }, () => ada.command('trial', 'act'));
+    for (const deed of deeds) await answerWith(deed, /at work/);
+    const database = bot.instance.database();
+    const pages = Number(database.pragma('page_count', { simple: true }));
+    database.pragma(`max_page_count = ${pages}`);
+    // No room for the last words of all of them on the pages that there are.
+    expect(() => {
+      for (;;)
+        database.prepare(`INSERT INTO discord_notices (at, channel, text) VALUES ('', '', ?)`).run(long);
+    }).toThrow(/full/);
+    go();
+    for (const deed of deeds) await answerWith(deed, /xxx/);
+    await until('it is said', () => bot.logged(/SQLITE_FULL|disk is full/));
+    expect(faults).toEqual([]);
+    database.pragma('max_page_count = 1000000');
+    await answerWith(ada.command('trial', 'act'), /xxx/);
+  });
+});
+
 /** A Discord, an owner, and a bot that can be ended and begun again over the same folder. */
 async function world(
   promote: (disk: Disk) => Handler,
-  part: { followForMs?: number } = {},
+  part: DiscordOptions['timing'] = {},
 ): Promise<{ discord: SmallDiscord; ada: Person; disk: Disk; bot: TestBot; again: () => Promise<TestBot> }> {
   const discord = await makeDiscord();
   const ada = discord.person('Ada');

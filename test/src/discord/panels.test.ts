@@ -97,6 +97,18 @@ describe('the status panel', () => {
     expect(rows).toHaveLength(5);
   });
 
+  it('is refused by a staging bot that has the token now, which says why', async () => {
+    const { discord, ada, open, bot } = await makePanelBot();
+    const deed = await open();
+    await bot.stop();
+    const edits = discord.editsOf(messageOf(deed)).length;
+    await startBot(discord, ada, { root: bot.root, env: { BOT_ROLE: 'staging' }, timing: fast });
+    const click = ada.press(messageOf(deed), 'Refresh');
+    expect(await answerTo(click)).toMatch(/This is a staging bot.*manages nothing/);
+    expect(latest(messageOf(click)).flags & 64).toBe(64);
+    expect(discord.editsOf(messageOf(deed))).toHaveLength(edits);
+  });
+
   it('works on after a restart of the bot, when somebody presses it', async () => {
     const { discord, ada, open, bot } = await makePanelBot();
     const deed = await open();
@@ -109,6 +121,23 @@ describe('the status panel', () => {
     ada.press(messageOf(deed), 'Refresh');
     await until('it is refreshed', () => discord.editsOf(messageOf(deed)).length > edits);
     expect(deed.text).toContain('**DataBot** · stopped');
+  });
+});
+
+describe('a panel in a channel that the bot cannot see', () => {
+  it('is shown, and works on after a restart: whoever presses it lets the bot in', async () => {
+    const { discord, ada, open, bot } = await makePanelBot();
+    discord.world.lacking.set(discord.home.id, 'view');
+    const deed = await open();
+    await bot.stop();
+    discord.expireTokens();
+    const config = JSON.parse(botConfig({ DataBot: { sh: runsOn, autostart: false } })) as object;
+    await startBot(discord, ada, { root: bot.root, config, timing: fast });
+    ada.choose(messageOf(deed), ['DataBot']);
+    await answerWith(deed, /\*\*DataBot\*\* · stopped/);
+    const edits = discord.editsOf(messageOf(deed)).length;
+    await until('it goes on', () => discord.editsOf(messageOf(deed)).length > edits + 1);
+    expect(discord.requests.filter(({ status }) => status === 403)).toEqual([]);
   });
 });
 
@@ -134,6 +163,16 @@ describe('a panel is bounded', () => {
     const edits = discord.editsOf(messageOf(first)).length;
     await until('the second is refreshed', () => discord.editsOf(messageOf(second)).length >= 3);
     expect(discord.editsOf(messageOf(first)).length).toBeLessThanOrEqual(edits + 1);
+  });
+
+  it('a first one whose picture is not there yet is shown all the same', async () => {
+    const { discord, ada } = await makePanelBot();
+    discord.faults.next({ method: 'PATCH', status: 'drop' });
+    const first = ada.command('process', 'list');
+    await until('its picture was lost', () => discord.requests.some(({ status }) => status === 0));
+    const second = ada.command('process', 'list');
+    await answerTo(second);
+    expect(await answerTo(first)).toContain('press Refresh to go on');
   });
 
   it('500 lines a second of what it shows, with a hook on each of them, are at most one edit in two seconds', async () => {

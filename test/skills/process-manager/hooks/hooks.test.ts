@@ -21,6 +21,7 @@ async function scene(options: { hookDepth?: number; branch?: string } = {}) {
     history: engine.history,
     logger: engine.logger,
     clock: { now: () => now },
+    secrets: ['secret-of-this-instance'],
   });
   const row = await spawnShell(engine, 'sleep 600', { name: 'worker', ...options });
   const add = (hook: Partial<NewHook>) =>
@@ -87,6 +88,74 @@ describe('making a hook', () => {
       if (allowed) expect(make().action).toBe('spawn_branch');
       else expect((await failureFrom(make)).code).toBe('hooks_too_deep');
     }
+  });
+});
+
+describe('a hook that a branch makes', () => {
+  it('is as deep as that branch, also on a process that somebody else began, so that no chain goes on for ever', async () => {
+    const { add, print, read, hooks } = await scene();
+    expect((await failureFrom(() => add({ action: 'spawn_branch', depth: 3 }))).code).toBe('hooks_too_deep');
+    expect(add({ action: 'inject_context', depth: 3 }).depth).toBe(3);
+    add({ action: 'spawn_branch', branch: 'deep', depth: 2 });
+    print('ERROR\n');
+    read();
+    await hooks.tick();
+    expect(hooks.outbox.take(['spawn_branch'], 10)).toMatchObject([{ branch: 'deep', depth: 3 }]);
+  });
+
+  it('keeps its branch and depth when a bot has its next run', async () => {
+    const { add, hooks, engine } = await scene();
+    const { processId } = add({ branch: 'b1', depth: 2 });
+    const next = await spawnShell(engine, 'sleep 600');
+    hooks.carryOver(processId, next.id);
+    expect(hooks.ofProcess(next.id)).toMatchObject([{ branch: 'b1', depth: 2 }]);
+  });
+
+  it('tells the branch that made it, else the one that began the process; and stops the one that began it', async () => {
+    for (const [ofHook, ofProcess, told, stopped] of [
+      ['made', 'began', 'made', 'began'],
+      [null, 'began', 'began', 'began'],
+      ['made', undefined, 'made', 'made'],
+      [null, undefined, null, null],
+    ] as const) {
+      const { add, print, read, hooks } = await scene(ofProcess === undefined ? {} : { branch: ofProcess });
+      for (const action of ['inject_context', 'spawn_branch', 'stop_branch'] as const)
+        add({ action, branch: ofHook });
+      print('ERROR\n');
+      read();
+      await hooks.tick();
+      const messages = hooks.outbox.take(['inject_context', 'spawn_branch', 'stop_branch'], 10);
+      expect(messages).toHaveLength(3);
+      for (const { action, branch } of messages)
+        expect(branch).toBe(action === 'stop_branch' ? stopped : told);
+    }
+  });
+
+  it('says a bounded amount, however much was printed, and keeps the newest', async () => {
+    const { add, print, read, hooks } = await scene();
+    add({ action: 'spawn_branch', maxFires: 1 });
+    print(`ERROR ${'x'.repeat(100_000)}\n`);
+    for (let line = 1; line <= 40; line++) print(`${line} ${'y'.repeat(5_000)}\n`);
+    read();
+    await hooks.tick();
+    const [message] = hooks.outbox.take(['spawn_branch'], 1);
+    expect(message?.text.length).toBeLessThan(16_000);
+    expect(message?.text).toMatch(/> ERROR x{900,1000}…\n/);
+    expect(message?.text).toMatch(/\[… earlier lines are left out\]\n> \d+ y.*\n> 40 y+…\n/s);
+  });
+
+  it('hides secrets wherever a line is cut, however they are coloured, and keys over several lines', async () => {
+    const { add, print, read, hooks } = await scene();
+    add({ action: 'inject_context', maxFires: 1, message: 'not secret-of-this-instance' });
+    print(`ERROR ${'x'.repeat(980)} secret-of-this-instance\n`);
+    print('secret-\u001b[1mof-this\u001b[0m-instance\n');
+    print('-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n');
+    read();
+    await hooks.tick();
+    const [message] = hooks.outbox.take(['inject_context'], 1);
+    expect(message?.text).toContain('says: not [masked]');
+    expect(message?.text).toMatch(/^> \[masked\]$/m);
+    expect(message?.text).not.toMatch(/secret|MIIE/);
   });
 });
 
@@ -193,17 +262,17 @@ describe('what fires', () => {
 });
 
 describe('the outbox', () => {
-  it('hands out at most three branches at once, and the next when one has finished', async () => {
+  it('hands out in the order in which it was said, whatever is to be done', async () => {
     const { add, print, read, hooks } = await scene();
-    add({ action: 'spawn_branch' });
-    print('ERROR\n'.repeat(5));
+    for (const action of ['spawn_branch', 'inject_context', 'stop_branch'] as const) add({ action });
+    print('ERROR\nERROR\n');
     read();
     await hooks.tick();
-    const first = hooks.outbox.take(['spawn_branch'], 100);
-    expect(first).toHaveLength(3);
-    expect(hooks.outbox.take(['spawn_branch'], 100)).toEqual([]);
-    hooks.outbox.finish(first[0]?.id ?? 0);
-    expect(hooks.outbox.take(['spawn_branch'], 100)).toHaveLength(1);
+    const taken = hooks.outbox.take(['stop_branch', 'inject_context'], 3);
+    const ids = taken.map(({ id }) => id);
+    expect(ids).toEqual([...ids].sort((one, other) => one - other));
+    expect(new Set(taken.map(({ action }) => action))).toEqual(new Set(['inject_context', 'stop_branch']));
+    expect(hooks.outbox.take(['stop_branch', 'inject_context', 'spawn_branch'], 100)).toHaveLength(3);
   });
 
   it('gives again what was taken by somebody who died', async () => {

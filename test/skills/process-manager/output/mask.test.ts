@@ -134,6 +134,20 @@ describe('secrets by their shape', () => {
   });
 });
 
+describe('a part of a key', () => {
+  it('is masked up to its end, although its first lines are not there', () => {
+    const text = `before it\n${keyBody}\n${end('')}\nafter it`;
+    expect(mask(text.replace('before it\n', ''))).toBe('[masked]\nafter it');
+    expect(mask(text.replace('before it', 'before it:'))).toBe('before it:\n[masked]\nafter it');
+  });
+
+  it('is masked line by line where the whole of it is known, and hides no other key from being found', () => {
+    const known = createMask([`${begin('')}\n${keyBody}\n${end('')}`]);
+    for (const line of keyBody.split('\n')) expect(known(`x ${line} y`)).toBe('x [masked] y');
+    expect(known(`${begin('')}\nAnother+Key/\n${end('')}`)).toBe('[masked]');
+  });
+});
+
 describe('ordinary text', () => {
   it.each(harmless)('stays: %j', (text) => {
     expect(mask(text)).toBe(text);

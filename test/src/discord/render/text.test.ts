@@ -57,6 +57,12 @@ describe('text of others outside of a frame', () => {
     );
   });
 
+  it('makes no list, and no small print', () => {
+    expect(plain('- a\n  + b\n12. c\n-# d\n-e 1.5 f - g')).toBe(
+      '\\- a\n  \\+ b\n12\\. c\n-\\# d\n-e 1.5 f - g',
+    );
+  });
+
   it('has no escape sequences, control characters, or marks that turn its direction', () => {
     expect(visible('\u001b[1;31mred\u001b[0m \u001b]8;;http://x\u0007link\u0007 a\u0000b\u202ec\td\ne')).toBe(
       'red link abc\td\ne',

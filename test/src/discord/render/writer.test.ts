@@ -59,6 +59,19 @@ describe('whatever a tool says', () => {
             expiresAt: 0,
           }),
           writer.progress(one.slice(0, 50), [one, other], { message: other, fraction: 0.4 }),
+          writer.progress(
+            'long',
+            Array.from({ length: 12 }, () => other.repeat(9)),
+            undefined,
+          ),
+          writer.question({
+            id: 'id',
+            actor: makeActor(),
+            tool: 'tool',
+            input: { one: one.repeat(9) },
+            question: other.repeat(9),
+            expiresAt: 0,
+          }),
           writer.passage(`${one}\n${other}`, 900),
           writer.tail([one, other], 600),
         ];
@@ -70,6 +83,17 @@ describe('whatever a tool says', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('a secret', () => {
+  it('is not left in half where a text is cut', () => {
+    for (let place = 0; place < 400; place++) {
+      const text = `${'x'.repeat(place)}SECRET${'x'.repeat(1_800 - place)}`;
+      const failure = new Failure('code', `${'y'.repeat(1_200)}${text}`, text);
+      for (const content of [writer.failure(failure).content, writer.tail([text], 600)])
+        expect(content).not.toMatch(/SE?C?R?E?…/);
+    }
   });
 });
 
