@@ -6,10 +6,11 @@ import { CommanderError } from 'commander';
 import { createCatalogue, type LoadedSkills } from '../../skills/registry.ts';
 import { type Actor, Failure, isFailure, type Logger } from '../../skills/tool.ts';
 import { findRoot } from '../config.ts';
-import { openInstance } from '../instance.ts';
-import { buildProgram, type Call } from './program.ts';
+import { type Instance, openInstance } from '../instance.ts';
+import type { Answer, OwnVerb } from './own-verb.ts';
+import { ownVerbs } from './own-verbs.ts';
+import { buildProgram, type Call, verbsOf } from './program.ts';
 import { printable, renderView } from './render.ts';
-import { startAll, startAllVerb } from './start-all.ts';
 
 /** Runs one command line; the exit code is left in `process.exitCode`. */
 export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void> {
@@ -20,42 +21,45 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
     const { entries } = createCatalogue(loaded.skills, () => {
       throw new Error('the catalogue of the help runs nothing');
     });
-    const call = await buildProgram(
-      codeRoot,
-      entries.map(({ tool }) => tool),
-      startAllVerb,
-    ).parse(words);
-    if (call) process.exitCode = await run(call, loaded);
+    const tools = entries.map(({ tool }) => tool);
+    const call = await buildProgram(codeRoot, verbsOf(tools, ownVerbs)).parse(words);
+    if (call) process.exitCode = await run(call, codeRoot, loaded);
   } catch (error) {
     process.exitCode = report(error, asJson);
   }
 }
 
-async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Promise<number> {
-  const open = (logger: Logger) =>
-    openInstance({
-      root: findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd()),
-      loaded,
-      environment: process.env,
-      logger,
-      tolerateBroken: tool?.worksWhenBroken === true,
-    });
-  if (!tool) return startAll(open, actor());
-  const instance = open(stderrLogger);
+async function run(call: Call, codeRoot: string, loaded: LoadedSkills): Promise<number> {
+  const { verb, input, json, root } = call;
+  const rootOf = () => findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd());
+  const open = (logger: Logger = stderrLogger, tolerateBroken = false) =>
+    openInstance({ root: rootOf(), loaded, environment: process.env, logger, tolerateBroken });
+  const answer =
+    'run' in verb
+      ? await verb.run(
+          { codeRoot, loaded, root, actor: actor(), findRoot: rootOf, open: (logger) => open(logger), tell },
+          input,
+        )
+      : await callTool(open(stderrLogger, verb.worksWhenBroken === true), verb, input);
+  if (typeof answer === 'number') return answer;
+  const text = json ? JSON.stringify(answer.output) : renderView(answer.view, process.stdout.columns);
+  process.stdout.write(`${text}\n`);
+  return answer.isFailure ? 1 : 0;
+}
+
+async function callTool(
+  instance: Instance,
+  tool: Exclude<Call['verb'], OwnVerb>,
+  input: unknown,
+): Promise<Answer> {
   try {
     const output = await instance.dispatcher.call(actor(), tool.name, input, {
       progress: ({ message }) => tell(message),
       notify: tell,
       ...(tool.permission === 'deploy' ? { signal: interruption() } : {}),
     });
-    const text = json
-      ? JSON.stringify(output)
-      : renderView(
-          tool.present?.(output) ?? { text: JSON.stringify(output, null, 2) },
-          process.stdout.columns,
-        );
-    process.stdout.write(`${text}\n`);
-    return tool.isFailure(output) ? 1 : 0;
+    const view = tool.present?.(output) ?? { text: JSON.stringify(output, null, 2) };
+    return { output, view, isFailure: tool.isFailure(output) };
   } finally {
     instance.close();
   }

@@ -1,0 +1,7 @@
+// The verbs that are no tools, in the order in which the overview shows them.
+
+import type { OwnVerb } from './own-verb.ts';
+import { startAllVerb } from './start-all.ts';
+
+/** All of them. */
+export const ownVerbs: readonly OwnVerb[] = [startAllVerb];
