@@ -111,7 +111,8 @@ const table: ImportTable = {
     'src/history.ts',
     'src/agent',
   ],
-  'src/cli': [...surface, 'skills/registry.ts', 'src/instance.ts', 'src/mcp', 'src/dashboard'],
+  'src/cli': [...surface, 'skills/registry.ts', 'src/instance.ts', 'src/mcp', 'src/dashboard', 'src/service'],
+  'src/service': [contract],
   'src/welcome.ts': ['src/instance.ts'],
   'src/heartbeat.ts': [contract],
   'src/wake-up.ts': [contract],
@@ -143,7 +144,7 @@ const longFiles = {
     limit: 380,
     reason: 'the whole contract in one file, so that it moves to another host as one',
   },
-  'watchdog.js': { limit: 2250, reason: 'one file by contract: it must run when everything else is broken' },
+  'watchdog.js': { limit: 2275, reason: 'one file by contract: it must run when everything else is broken' },
 };
 
 const sources = readSources(root, ['src', 'skills', 'watchdog.js']);

@@ -1,7 +1,8 @@
 // The verbs that are no tools, in the order in which the overview shows them.
 
 import type { OwnVerb } from './own-verb.ts';
+import { serviceVerb } from './service.ts';
 import { startAllVerb } from './start-all.ts';
 
 /** All of them. */
-export const ownVerbs: readonly OwnVerb[] = [startAllVerb];
+export const ownVerbs: readonly OwnVerb[] = [startAllVerb, serviceVerb];
