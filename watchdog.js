@@ -2224,7 +2224,8 @@ function tellManager(news) {
   if (!process.env.NOTIFY_SOCKET) return;
   Object.assign(manager.news, news);
   const words = Object.entries(manager.news).map(([name, value]) => `${name}=${value}`);
-  if (manager.isBeingTold || words.length === 0) return;
+  // That it ends cannot wait: soon nobody is left to say it.
+  if ((manager.isBeingTold && !news.STOPPING) || words.length === 0) return;
   const program = attempt(() =>
     spawn('systemd-notify', words, { stdio: 'ignore', timeout: 5000, killSignal: 'SIGKILL' }),
   );
