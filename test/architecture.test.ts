@@ -120,6 +120,9 @@ const table: ImportTable = {
     'src/init',
     'src/service',
   ],
+  // The package: a host like src/index.ts. What makes slash commands of a catalogue has no door of its own, since the
+  // door of src/discord leads to a connection, which a bot that embeds us has already.
+  'src/embed': [contract, manager, 'skills/dispatch.ts', 'src/instance.ts', 'src/discord/*', 'src/discord'],
   'src/service': [contract],
   'src/init': [contract, 'src/config.ts'],
   'src/welcome.ts': ['src/instance.ts'],
@@ -144,6 +147,7 @@ const entries = [
   'src/cli/understudy.js',
   'src/cli/index.ts',
   `${manager}/index.ts`,
+  'src/embed/index.ts',
   // Until src/agent/index.ts enters it.
   'src/agent/model/index.ts',
 ];
