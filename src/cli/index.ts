@@ -7,9 +7,10 @@ import { createCatalogue, type LoadedSkills } from '../../skills/registry.ts';
 import { type Actor, Failure, isFailure, type Logger } from '../../skills/tool.ts';
 import { findRoot } from '../config.ts';
 import { type Instance, openInstance } from '../instance.ts';
+import { complete } from './complete.ts';
 import type { Answer, OwnVerb } from './own-verb.ts';
 import { ownVerbs } from './own-verbs.ts';
-import { buildProgram, type Call, verbsOf } from './program.ts';
+import { buildProgram, type Call, type Verb, verbsOf } from './program.ts';
 import { printable, renderView } from './render.ts';
 
 /** Runs one command line; the exit code is left in `process.exitCode`. */
@@ -22,7 +23,9 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
       throw new Error('the catalogue of the help runs nothing');
     });
     const tools = entries.map(({ tool }) => tool);
-    const call = await buildProgram(codeRoot, verbsOf(tools, ownVerbs)).parse(words);
+    const verbs = verbsOf(tools, ownVerbs);
+    if (words[0] === '--complete') return await offer(words.slice(1), verbs, loaded);
+    const call = await buildProgram(codeRoot, verbs).parse(words);
     if (call) process.exitCode = await run(call, codeRoot, loaded);
   } catch (error) {
     process.exitCode = report(error, asJson);
@@ -45,6 +48,28 @@ async function run(call: Call, codeRoot: string, loaded: LoadedSkills): Promise<
   const text = json ? JSON.stringify(answer.output) : renderView(answer.view, process.stdout.columns);
   process.stdout.write(`${text}\n`);
   return answer.isFailure ? 1 : 0;
+}
+
+/** For the scripts of `completion`. Whatever goes wrong, the shell offers nothing, and shows nothing. */
+async function offer([form, ...words]: readonly string[], verbs: readonly Verb[], loaded: LoadedSkills) {
+  const logger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const open = (root: string | undefined) =>
+    openInstance({
+      root: findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd()),
+      loaded,
+      environment: process.env,
+      logger,
+    });
+  const meant = form === 'quoted' ? words.map(unquoted) : words;
+  const found = await complete(meant, verbs, open, actor()).catch(() => []);
+  process.stdout.write(found.map(({ value, explains }) => `${value}\t${explains}\n`).join(''));
+}
+
+/** A word as it was typed: perhaps with a quote that is not closed yet. */
+function unquoted(word: string): string {
+  const [first = ''] = word;
+  if (first === "'" || first === '"') return word.slice(1).replace(new RegExp(`${first}$`), '');
+  return word.replaceAll(/\\(.)/g, '$1');
 }
 
 async function callTool(
