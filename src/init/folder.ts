@@ -15,7 +15,7 @@ import { Failure } from '../../skills/tool.ts';
 import { loadConfig } from '../config.ts';
 
 /** What `init` puts into staging/. */
-export const stagingNames = ['SOUL.md', 'IDENTITY.md', '.env.example', 'memory'];
+const stagingNames = ['SOUL.md', 'IDENTITY.md', '.env.example', 'memory'];
 
 /** How a watchdog.js of any version begins. */
 const watchdogHead = '// Boots, watches and switches the live bot';

@@ -76,6 +76,7 @@ export function initInstance(request: InitRequest): InitAnswer {
       ...(wasInstance && request.command !== undefined
         ? [`config.json says how the bot is started, and was left as it was: --command changes nothing.`]
         : []),
+      ...typeScriptNote(command),
       ...kept
         .filter(
           ({ path, content }) =>
@@ -84,6 +85,16 @@ export function initInstance(request: InitRequest): InitAnswer {
         .map(({ path }) => `${path} is another version than this one's, and was left as it was.`),
     ],
   };
+}
+
+/** Only newer versions of Node run TypeScript by themselves. */
+function typeScriptNote(command: readonly string[]): string[] {
+  const [major = 0] = process.versions.node.split('.').map(Number);
+  const isPlain = command[0] === 'node' && !command.includes('--import') && !command.includes('-r');
+  if (major > 22 || !isPlain || !command.some((word) => /\.[mc]?ts$/.test(word))) return [];
+  return [
+    `Node ${major} does not run TypeScript by itself: npm install tsx, and put "--import", "tsx" behind "node" in config.json.`,
+  ];
 }
 
 function chooseEntry(root: string, { command, codeRoot }: InitRequest): Entry {

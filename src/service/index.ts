@@ -10,7 +10,7 @@ import { type Command, type Manager, marker, type Scope, type Service } from './
 import { commandInWords, shellWord, stepsInWords } from './words.ts';
 
 export { planService } from './plan.ts';
-export type { Service, ServiceOptions } from './service.ts';
+export type { ServiceOptions } from './service.ts';
 export { stepsInWords } from './words.ts';
 
 /** What is asked for. */

@@ -35,7 +35,7 @@ export function surroundingsOf({ root, scope, manager, environment }: Choice): S
 }
 
 /** Who starts programs at boot here. */
-export function ownManager(): Manager {
+function ownManager(): Manager {
   if (process.platform === 'darwin') return 'launchd';
   return process.platform === 'win32' ? 'scheduler' : 'systemd';
 }

@@ -26,7 +26,7 @@ export function planService(options: ServiceOptions): Service {
 }
 
 /** One name for each root, in letters that every manager takes: readable, and told apart by the path. */
-export function serviceName(root: string): string {
+function serviceName(root: string): string {
   const readable = basename(root)
     .normalize('NFKD')
     .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
