@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import processManager from '../skills/process-manager/index.ts';
 import type { Tool } from '../skills/tool.ts';
+import { mcpVerb } from '../src/cli/mcp.ts';
 import { startAllVerb } from '../src/cli/start-all.ts';
 import { allowed } from '../src/config/explain.ts';
 import { configJsonSchema, type JsonSchema } from '../src/config/schema.ts';
@@ -83,7 +84,7 @@ function commandsPage(tools: readonly Tool[]): string {
       examples.length === 0 ? '' : `\`\`\`sh\n${examples.join('\n\n')}\n\`\`\`\n`,
     ].join('\n');
   });
-  const own = [startAllVerb].map(
+  const own = [startAllVerb, mcpVerb].map(
     ({ name, description, examples }) =>
       `## \`${name}\`\n\n${description}\n\nAt the command line only.\n\n\`\`\`sh\n${examples.map(({ command, explains }) => `# ${explains}\nunderstudy ${command}`).join('\n\n')}\n\`\`\`\n`,
   );

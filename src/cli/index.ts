@@ -7,7 +7,8 @@ import { createCatalogue, type LoadedSkills } from '../../skills/registry.ts';
 import { type Actor, Failure, isFailure, type Logger } from '../../skills/tool.ts';
 import { findRoot } from '../config.ts';
 import { openInstance } from '../instance.ts';
-import { buildProgram, type Call } from './program.ts';
+import { mcp, mcpVerb } from './mcp.ts';
+import { buildProgram, type Call, versionOf } from './program.ts';
 import { printable, renderView } from './render.ts';
 import { startAll, startAllVerb } from './start-all.ts';
 
@@ -23,15 +24,22 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
     const call = await buildProgram(
       codeRoot,
       entries.map(({ tool }) => tool),
-      startAllVerb,
+      ownVerbs,
     ).parse(words);
-    if (call) process.exitCode = await run(call, loaded);
+    if (call) process.exitCode = await run(call, loaded, codeRoot);
   } catch (error) {
     process.exitCode = report(error, asJson);
   }
 }
 
-async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Promise<number> {
+/** The verbs that are no tools. */
+const ownVerbs = [startAllVerb, mcpVerb];
+
+async function run(
+  { tool, own, input, json, root }: Call,
+  loaded: LoadedSkills,
+  codeRoot: string,
+): Promise<number> {
   const open = (logger: Logger) =>
     openInstance({
       root: findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd()),
@@ -40,6 +48,10 @@ async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Pro
       logger,
       tolerateBroken: tool?.worksWhenBroken === true,
     });
+  if (own === mcpVerb.name) {
+    for (const { name, reason } of loaded.failures) tell(`warning: skills/${name} does not load: ${reason}`);
+    return mcp(open, actor(), versionOf(codeRoot));
+  }
   if (!tool) return startAll(open, actor());
   const instance = open(stderrLogger);
   try {
@@ -114,9 +126,9 @@ function wantsJson(words: readonly string[]): boolean {
   return (end < 0 ? words : words.slice(0, end)).includes('--json');
 }
 
-/** `understudy list | head -1` closes the pipe early, and that is no fault. */
+/** `understudy list | head -1` closes the pipe early, and that is no fault; a socket in its place says it otherwise. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') throw error;
 }
 
 const stderrLogger: Logger = {

@@ -55,7 +55,7 @@ async function makeBundle() {
       target: 'node20',
       // Small packages are bundled too: reading their hundred files costs more than all of our own. Those that hold
       // native code, or that few verbs need, stay outside and are loaded when they are.
-      external: ['better-sqlite3', 'esbuild', 'execa', 'pino', 'tsx', 'yaml'],
+      external: ['@modelcontextprotocol/server', 'better-sqlite3', 'esbuild', 'execa', 'pino', 'tsx', 'yaml'],
       banner: {
         js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
       },

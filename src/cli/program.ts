@@ -11,6 +11,8 @@ import { didYouMean } from '../config.ts';
 /** One command line, understood: a tool with its input, or a verb of the command line's own. */
 export interface Call {
   readonly tool: Tool | undefined;
+  /** The name of the verb that is meant, where it is no tool. */
+  readonly own?: string;
   readonly input: Record<string, unknown>;
   readonly json: boolean;
   readonly root: string | undefined;
@@ -35,19 +37,20 @@ interface Field {
 const versionFlags = ['-V', '--version'];
 
 /** Builds the program of a catalogue. */
-export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: OwnVerb): Program {
+export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: readonly OwnVerb[]): Program {
   let call: Call | undefined;
-  // In a shell the verb does more than the tool of its name, which it calls.
-  const tools = catalogue.filter(({ name }) => name !== own.name);
+  // In a shell such a verb does more than the tool of its name, which it calls.
+  const tools = catalogue.filter((tool) => !own.some(({ name }) => name === tool.name));
+  const verbs = [...tools, ...own];
   const program = new Command('understudy')
     .description('Manages this bot, its understudy, and every other process of the machine.')
     .showHelpAfterError(false)
-    .addHelpText('after', overview([...tools, own]));
+    .addHelpText('after', overview(verbs));
   addGlobalOptions(program);
   quiet(program);
   program.action(() => {
     const [word] = program.args;
-    if (word !== undefined) throw unknownVerb(word, [...tools, own]);
+    if (word !== undefined) throw unknownVerb(word, verbs);
     program.help();
   });
   program.allowExcessArguments(true);
@@ -59,19 +62,21 @@ export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: 
       }),
     );
   }
-  const ownCommand = describeVerb(own).action(() => {
-    const { json, root } = { ...program.opts(), ...ownCommand.opts() } as { json?: boolean; root?: string };
-    call = { tool: undefined, input: {}, json: json === true, root };
-  });
-  addGlobalOptions(ownCommand);
-  program.addCommand(ownCommand);
+  for (const each of own) {
+    const command = describeVerb(each).action(() => {
+      const { json, root } = { ...program.opts(), ...command.opts() } as { json?: boolean; root?: string };
+      call = { tool: undefined, own: each.name, input: {}, json: json === true, root };
+    });
+    addGlobalOptions(command);
+    program.addCommand(command);
+  }
   return {
     async parse(words) {
-      const given = dashesToUnderscores(words, [...tools, own]);
+      const given = dashesToUnderscores(words, verbs);
       // Behind a verb it is the verb's own option: `promote --version v1.10` asks nothing about this program.
-      const verbs = namesOf([...tools, own]);
-      const first = given.find((word) => verbs.has(word) || versionFlags.includes(word));
-      if (first === undefined || !verbs.has(first))
+      const names = namesOf(verbs);
+      const first = given.find((word) => names.has(word) || versionFlags.includes(word));
+      if (first === undefined || !names.has(first))
         program.version(versionOf(codeRoot), versionFlags.join(', '));
       try {
         await program.parseAsync(given, { from: 'user' });
@@ -203,7 +208,8 @@ function namesOf(verbs: readonly (OwnVerb & Pick<Tool, 'aliases'>)[]): Set<strin
   return new Set(verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]));
 }
 
-function versionOf(codeRoot: string): string {
+/** The version of this code. */
+export function versionOf(codeRoot: string): string {
   const { version } = JSON.parse(readFileSync(join(codeRoot, 'package.json'), 'utf8')) as { version: string };
   return version;
 }
