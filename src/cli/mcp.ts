@@ -1,7 +1,8 @@
 // `understudy mcp`: the catalogue for other agents, over standard input and output. Whoever starts it is who acts, with
 // the policy's questions asked through their client.
 
-import type { Actor, Logger } from '../../skills/tool.ts';
+import { stripVTControlCharacters } from 'node:util';
+import type { Actor, Logger, View } from '../../skills/tool.ts';
 import type { Instance } from '../instance.ts';
 import { claimStdout, serveMcp } from '../mcp/index.ts';
 import { printable, renderView } from './render.ts';
@@ -39,7 +40,7 @@ export async function mcp(open: (logger: Logger) => Instance, who: Actor, versio
       input: process.stdin,
       output,
       stop: stop.signal,
-      draw: (view) => renderView(view, Number.POSITIVE_INFINITY),
+      draw: (view) => renderView(withoutColours(view), Number.POSITIVE_INFINITY),
     });
   } finally {
     instance.close();
@@ -47,6 +48,13 @@ export async function mcp(open: (logger: Logger) => Instance, who: Actor, versio
   // Whatever a tool has left pending must not hold a process that nobody speaks to any more.
   setTimeout(() => process.exit(0), 0);
   return 0;
+}
+
+/** What programs coloured is plain to a model. */
+function withoutColours(view: View): View {
+  const plain = (_: string, value: unknown) =>
+    typeof value === 'string' ? stripVTControlCharacters(value) : value;
+  return JSON.parse(JSON.stringify(view, plain)) as View;
 }
 
 function describe({ root, config }: Instance): string {

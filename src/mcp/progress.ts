@@ -6,6 +6,7 @@ import type { Progress } from '../../skills/tool.ts';
 
 const spacingMs = 50;
 const silenceMs = 5_000;
+const lookMs = 500;
 
 /** The progress of one call. */
 export interface Reporter {
@@ -37,7 +38,7 @@ export function createReporter(title: string): Reporter {
   const heartbeat = setInterval(() => {
     if (performance.now() - lastAt < silenceMs) return;
     send(`${inWords(latest)} (${Math.round((performance.now() - startedAt) / 1_000)} s)`);
-  }, silenceMs);
+  }, lookMs);
   return {
     attend(next) {
       context = next;

@@ -1,7 +1,6 @@
 // What a call gives back: the tool's output as it is, and the same drawn as text; or a failure in words that a model can
 // act upon. Nothing here throws, since an answer that cannot be drawn is still an answer.
 
-import { stripVTControlCharacters } from 'node:util';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { Failure, Tool, View } from '../../skills/tool.ts';
 
@@ -17,7 +16,7 @@ export function succeeded(
 ): CallToolResult {
   const text = [...notes, drawn(tool, output, draw)].filter((part) => part !== '').join('\n');
   return {
-    content: [{ type: 'text', text: shorten(stripVTControlCharacters(text)) || 'done' }],
+    content: [{ type: 'text', text: shorten(text) || 'done' }],
     structuredContent: output,
     ...(tool.isFailure(output) ? { isError: true } : {}),
   };
@@ -27,7 +26,7 @@ export function succeeded(
 export function failed({ code, message, hint }: Failure, notes: readonly string[] = []): CallToolResult {
   const text = [...notes, `${code}: ${message}`, `-> ${hint}`].join('\n');
   return {
-    content: [{ type: 'text', text: shorten(stripVTControlCharacters(text)) }],
+    content: [{ type: 'text', text: shorten(text) }],
     isError: true,
     // For programs; structured content would have to look like the tool's output.
     _meta: { 'understudy/error': { code, message, hint } },
