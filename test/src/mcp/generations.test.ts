@@ -225,7 +225,9 @@ describe.each(generations)('a client of %s', (generation: Generation) => {
       }
       return steps.map(({ message }) => message).join('\n');
     };
-    expect(await follow('process_promote', { skipRestart: true })).toMatch(/comparing staging with live\n[\s\S]*gate 1 of 1/);
+    expect(await follow('process_promote', { skipRestart: true })).toMatch(
+      /comparing staging with live\n[\s\S]*gate 1 of 1/,
+    );
     expect(await follow('process_run', { command: 'sleep 7', wait: 20 })).toMatch(
       /waiting up to 20 s for '\w+'\nwaiting up to 20 s for '\w+' \(\d+ s\)/,
     );
