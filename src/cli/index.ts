@@ -40,20 +40,20 @@ async function run(
   loaded: LoadedSkills,
   codeRoot: string,
 ): Promise<number> {
-  const open = (logger: Logger) =>
+  const open = (logger: Logger, tolerateBroken = false) =>
     openInstance({
       root: findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd()),
       loaded,
       environment: process.env,
       logger,
-      tolerateBroken: tool?.worksWhenBroken === true,
+      tolerateBroken,
     });
   if (own === mcpVerb.name) {
     for (const { name, reason } of loaded.failures) tell(`warning: skills/${name} does not load: ${reason}`);
     return mcp(open, actor(), versionOf(codeRoot));
   }
   if (!tool) return startAll(open, actor());
-  const instance = open(stderrLogger);
+  const instance = open(stderrLogger, tool.worksWhenBroken);
   try {
     const output = await instance.dispatcher.call(actor(), tool.name, input, {
       progress: ({ message }) => tell(message),

@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Actor, Logger, View } from '../../skills/tool.ts';
 import type { Instance } from '../instance.ts';
 import { claimStdout, serveMcp } from '../mcp/index.ts';
+import { openFresh } from './fresh-instance.ts';
 import { printable, renderView } from './render.ts';
 
 /** How the verb is shown in help. */
@@ -19,21 +20,25 @@ export const mcpVerb = {
 } as const;
 
 /** Serves until the client goes or the process is told to end; returns the exit code. */
-export async function mcp(open: (logger: Logger) => Instance, who: Actor, version: string): Promise<number> {
+export async function mcp(
+  open: (logger: Logger, tolerateBroken: boolean) => Instance,
+  who: Actor,
+  version: string,
+): Promise<number> {
   // First of all: not even what goes wrong from here on may be taken for an answer.
   const output = claimStdout();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => (stop.signal.aborted ? process.exit(1) : stop.abort()));
   }
-  const instance = open(logger);
+  const instance = openFresh((tolerateBroken) => open(logger, tolerateBroken));
   if (process.stdin.isTTY)
     logger.info({}, 'this speaks MCP, and no person; Ctrl-D ends it (see docs/mcp.md)');
   try {
     await serveMcp({
       version,
-      instructions: describe(instance),
-      tools: instance.catalogue.entries,
+      instructions: describe(instance.first),
+      tools: instance.first.catalogue.entries,
       dispatcher: instance.dispatcher,
       actor: { ...who, id: `mcp:${who.name}`, surface: 'mcp' },
       logger,

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { findByVariable } from '../../../skills/process-manager/base/index.ts';
 import { loadSkills } from '../../../skills/registry.ts';
 import { createHistory } from '../../../src/history.ts';
+import { makeScene } from '../../skills/process-manager/bots/update/support.ts';
 import { botConfig, runsOn } from '../../support/bots.ts';
 import { codeRoot, makeInstance, understudy, until } from '../../support/instance.ts';
 import { makeEngine } from '../../support/manager.ts';
@@ -236,6 +237,22 @@ describe.each(generations)('a client of %s', (generation: Generation) => {
     expect(connection.stderr()).toBe('');
   });
 
+  it('hears from an update, and gets what became of it', async () => {
+    const { root, remote, publish } = makeScene({ 'run.sh': 'echo v1\n' });
+    const bot = { directory: 'bots/echo', command: ['bash', 'run.sh'], repo_url: remote };
+    writeFileSync(join(root, 'config.json'), botConfig({ echo: bot }));
+    publish({ 'run.sh': 'echo v2\n' });
+    const connection = await connect(generation, { root });
+    const steps: (string | undefined)[] = [];
+    const { structured } = await connection.call(
+      'process_update',
+      { bot: 'echo' },
+      { onprogress: ({ message }) => steps.push(message) },
+    );
+    expect(structured).toMatchObject({ updates: [{ bot: 'echo', outcome: 'updated' }] });
+    expect(steps.join('\n')).toMatch(/^updating from git\n/);
+  });
+
   it('can call work off, which leaves nothing half done', async () => {
     const root = makeInstance(withGate('echo gate begins; sleep 600'));
     const before = filesOf(root);
@@ -249,7 +266,7 @@ describe.each(generations)('a client of %s', (generation: Generation) => {
       {
         signal: controller.signal,
         onprogress: ({ message }) => {
-          if (!message?.includes('gate begins')) return;
+          if (!message?.includes('gate 1 of 1: gate begins')) return;
           [mark = ''] = readdirSync(join(root, 'backups')).filter((name) => name.startsWith('.staging-'));
           controller.abort();
         },

@@ -45,7 +45,7 @@ const trial = `
     ],
   };`;
 
-const gate = 'echo gate begins; trap "" TERM; sleep 600 & wait; sleep 600';
+const gate = 'trap "" TERM; echo gate begins; sleep 600 & wait; sleep 600';
 let code = '';
 
 beforeAll(async () => {
@@ -214,7 +214,9 @@ describe('the end', () => {
       await pipes.begin();
       const params = { name: 'process_promote', arguments: {}, _meta: { progressToken: 'p' } };
       pipes.send({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
-      await until('the gate runs', () => JSON.stringify(pipes.messages()).includes('gate begins'));
+      await until('the gate runs', () =>
+        JSON.stringify(pipes.messages()).includes('gate 1 of 1: gate begins'),
+      );
       const [mark = ''] = readdirSync(join(root, 'backups')).filter((name) => name.startsWith('.staging-'));
       expect(findByVariable('UNDERSTUDY_STAGING', mark).length).toBeGreaterThan(0);
       end(pipes);
@@ -281,6 +283,31 @@ describe('the end', () => {
       { outcome: 'started', actor: expect.stringMatching(/^mcp:/), action: 'hang' },
     ]);
   });
+});
+
+it('follows config.json and .env as they are now, and refuses while they cannot be used', async () => {
+  const root = makeInstance({
+    'config.json': '{"policy": {"run": "allow"}}',
+    'notes.txt': 'a-new-secret-value\n',
+  });
+  const server = await connect('2025', { root });
+  const read = async () => {
+    const { structured, error } = await server.call('process_run', { command: 'cat notes.txt', wait: 20 });
+    return error?.code ?? (structured?.output as { stdout: string } | undefined)?.stdout;
+  };
+  expect(await read()).toBe('a-new-secret-value\n');
+  writeFileSync(join(root, '.env'), 'NEW_KEY=a-new-secret-value\n');
+  expect(await read()).toBe('[masked]\n');
+  writeFileSync(join(root, 'config.json'), '{"policy": {"run": "deny"}}');
+  expect(await read()).toBe('denied_by_policy');
+  writeFileSync(join(root, 'config.json'), '{"policy": ');
+  expect(await read()).toBe('config_invalid');
+  const doctor = await server.call('process_doctor');
+  expect(doctor).toMatchObject({ isError: true, structured: { healthy: false } });
+  expect(doctor.text).toContain('config.json');
+  writeFileSync(join(root, 'config.json'), '{"policy": {"run": "allow"}}');
+  rmSync(join(root, '.env'));
+  expect(await read()).toBe('a-new-secret-value\n');
 });
 
 it('two servers on one instance work side by side', async () => {

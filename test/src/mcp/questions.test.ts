@@ -27,9 +27,20 @@ function serve() {
       done: `${await confirm('The first?')} ${await confirm('The second?')}`,
     }),
   });
+  let release = () => {};
+  const slow = makeTool('slow', 'operate', {
+    decide: () => 'ask',
+    handler: async (_, { target }) => {
+      ran.push(target);
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      return { done: target };
+    },
+  });
   const instance = openInstance({
     root: makeInstance(),
-    loaded: { skills: [makeSkill([act, twice])], failures: [] },
+    loaded: { skills: [makeSkill([act, twice, slow])], failures: [] },
     environment: {},
     logger: makeLogger(),
   });
@@ -58,7 +69,17 @@ function serve() {
     instance.close();
   });
   const send = (message: object) => void input.write(`${JSON.stringify(message)}\n`);
-  return { ran, messages, send, input, over, instance, logger, find: finder(messages) };
+  return {
+    ran,
+    release: () => release(),
+    messages,
+    send,
+    input,
+    over,
+    instance,
+    logger,
+    find: finder(messages),
+  };
 }
 
 /** Waits in turns of the event loop, since the clock may stand still. */
@@ -112,6 +133,21 @@ describe('a question of 2026', () => {
     });
     server.send(modern(3, 'trial_act', { target: 'a' }, { requestState, inputResponses: yes }));
     expect(errorOf(await server.find('a refusal', answerTo(3)))?.message).toContain('open no more');
+    expect(server.ran).toEqual(['a']);
+  });
+
+  it('is answered once also while the call runs, and the first answer gets the result', async () => {
+    const server = serve();
+    const requestState = await ask(server, 1, 'trial_slow', { target: 'a' });
+    for (const id of [2, 3]) {
+      server.send(modern(id, 'trial_slow', { target: 'a' }, { requestState, inputResponses: yes }));
+    }
+    expect(errorOf(await server.find('a refusal', answerTo(3)))?.message).toContain('open no more');
+    await server.find('the work begins', () => server.ran.length > 0);
+    server.release();
+    expect((await server.find('the result', answerTo(2))).result).toMatchObject({
+      structuredContent: { done: 'a' },
+    });
     expect(server.ran).toEqual(['a']);
   });
 
