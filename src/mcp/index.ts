@@ -8,7 +8,6 @@ import { describeTools } from './catalogue.ts';
 import type { McpOptions } from './surroundings.ts';
 
 export { claimStdout } from './pipe.ts';
-export type { McpOptions } from './surroundings.ts';
 
 /** A client that closes the input does not wait long before it kills. */
 const clearingUpMs = 800;

@@ -17,7 +17,7 @@ export const generations = ['2026', '2025', 'sdk 1'] as const;
 export type Generation = (typeof generations)[number];
 
 /** What a tool call came back with. */
-export interface Answer {
+interface Answer {
   readonly text: string;
   readonly isError: boolean;
   readonly structured: Record<string, unknown> | undefined;
@@ -42,7 +42,7 @@ export interface Wish {
 }
 
 /** A tool as it is listed. */
-export interface ListedTool {
+interface ListedTool {
   readonly name: string;
   readonly title?: string | undefined;
   readonly description?: string | undefined;
@@ -59,7 +59,10 @@ export interface Connection {
   call(
     name: string,
     input?: Record<string, unknown>,
-    options?: { signal?: AbortSignal; onprogress?: (step: { progress: number; message?: string | undefined }) => void },
+    options?: {
+      signal?: AbortSignal;
+      onprogress?: (step: { progress: number; message?: string | undefined }) => void;
+    },
   ): Promise<Answer>;
   close(): Promise<void>;
 }
