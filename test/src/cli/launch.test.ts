@@ -115,6 +115,16 @@ describe('broken code', () => {
     expect(stderr).toMatch(/^The code of Understudy does not load: .*\n-> .*\n$/);
   });
 
+  it('without the package of one verb says so at that verb, and the others work', async () => {
+    const code = copyCode();
+    rmSync(join(code, 'node_modules/@modelcontextprotocol'));
+    const root = makeInstance();
+    const { exitCode, stdout, stderr } = await understudy(['--root', root, 'mcp'], { code });
+    expect([exitCode, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^The package @modelcontextprotocol\/server cannot be loaded: .*\n-> .*npm ci\n$/);
+    expect((await understudy(['--root', root, 'list'], { code })).exitCode).toBe(0);
+  });
+
   it('without its packages says how to install them', async () => {
     const code = copyCode({ withPackages: false });
     const { exitCode, stdout } = await understudy(['--json', 'list'], { code });
