@@ -39,10 +39,7 @@ async function run(call: Call, codeRoot: string, loaded: LoadedSkills): Promise<
     openInstance({ root: rootOf(), loaded, environment: process.env, logger, tolerateBroken });
   const answer =
     'run' in verb
-      ? await verb.run(
-          { codeRoot, loaded, root, actor: actor(), findRoot: rootOf, open: (logger) => open(logger), tell },
-          input,
-        )
+      ? await verb.run({ codeRoot, loaded, root, actor: actor(), findRoot: rootOf, open, tell }, input)
       : await callTool(open(stderrLogger, verb.worksWhenBroken === true), verb, input);
   if (typeof answer === 'number') return answer;
   const text = json ? JSON.stringify(answer.output) : renderView(answer.view, process.stdout.columns);
@@ -143,9 +140,9 @@ function wantsJson(words: readonly string[]): boolean {
   return (end < 0 ? words : words.slice(0, end)).includes('--json');
 }
 
-/** `understudy list | head -1` closes the pipe early, and that is no fault. */
+/** `understudy list | head -1` closes the pipe early, and that is no fault; a socket in its place says it otherwise. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') throw error;
 }
 
 const stderrLogger: Logger = {

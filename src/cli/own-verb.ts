@@ -15,7 +15,7 @@ export interface Surroundings {
   /** The folder of `--root`, as it was typed. */
   readonly root: string | undefined;
   /** Opens the instance that is meant; a Failure where there is none. */
-  open(logger?: Logger): Instance;
+  open(logger?: Logger, tolerateBroken?: boolean): Instance;
   /** The folder of the instance that is meant; a Failure where there is none. */
   findRoot(): string;
   /** A sentence for the person, beside the answer. */

@@ -2,9 +2,10 @@
 
 import { completionVerb } from './completion.ts';
 import { initVerb } from './init.ts';
+import { mcpVerb } from './mcp.ts';
 import type { OwnVerb } from './own-verb.ts';
 import { serviceVerb } from './service.ts';
 import { startAllVerb } from './start-all.ts';
 
 /** All of them. */
-export const ownVerbs: readonly OwnVerb[] = [initVerb, serviceVerb, startAllVerb, completionVerb];
+export const ownVerbs: readonly OwnVerb[] = [initVerb, serviceVerb, startAllVerb, mcpVerb, completionVerb];

@@ -230,7 +230,8 @@ function namesOf(verbs: readonly Verb[]): Set<string> {
   return new Set(verbs.flatMap((verb) => [verb.name, ...aliasesOf(verb)]));
 }
 
-function versionOf(codeRoot: string): string {
+/** Of the code that runs. */
+export function versionOf(codeRoot: string): string {
   const { version } = JSON.parse(readFileSync(join(codeRoot, 'package.json'), 'utf8')) as { version: string };
   return version;
 }
