@@ -26,7 +26,38 @@ export function maskFailure(mask: (text: string) => string, failure: Failure): F
 /** The same value with every text in it masked, keys left as they are. */
 export function maskDeep(mask: (text: string) => string, value: unknown): unknown {
   if (typeof value === 'string') return mask(value);
+  if (isLines(value)) return maskLines(mask, value);
   if (Array.isArray(value)) return value.map((item) => maskDeep(mask, item));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, maskDeep(mask, item)]));
+}
+
+/**
+ * Masks lines of one text together, since a private key takes many of them; there are as many lines afterwards. What
+ * is shown is always a line of the masked whole, so no line shows more than that does.
+ */
+export function maskLines(mask: Mask, lines: readonly string[]): string[] {
+  const masked = mask(lines.join('\n')).split('\n');
+  if (masked.length === lines.length) return masked;
+  // A line of the whole stands for one line or, where something long was masked, for several.
+  let next = 0;
+  let isInside = false;
+  return lines.map((line) => {
+    const here = masked[next];
+    const isWhole = here !== undefined && mask(line) === here;
+    if (!isWhole && (isInside || here === undefined)) return mark;
+    isInside = !isWhole;
+    next += 1;
+    return here ?? mark;
+  });
+}
+
+const mark = '[masked]';
+
+function isLines(value: unknown): value is string[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 1 &&
+    value.every((item) => typeof item === 'string' && !item.includes('\n'))
+  );
 }

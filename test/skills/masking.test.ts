@@ -43,3 +43,25 @@ it('hides secrets at any depth of an output, and in a failure', () => {
   const failure = maskFailure(mask, new Failure('code', 'has s3cret', 'use s3cret'));
   expect([failure.code, failure.message, failure.hint]).toEqual(['code', 'has [masked]', 'use [masked]']);
 });
+
+it('masks lines of one text together, and leaves their number as it was', () => {
+  const key = (text: string) =>
+    text.replaceAll(/BEGIN[^-]*END/g, '[masked]').replaceAll('s3cret', '[masked]');
+  const lines = ['one', 'a s3cret here', 'x BEGIN', 'body', 's3cret', 'END y', 'two', 's3cret', 'three'];
+  expect(maskDeep(key, { lines })).toEqual({
+    lines: [
+      'one',
+      'a [masked] here',
+      'x [masked] y',
+      '[masked]',
+      '[masked]',
+      '[masked]',
+      'two',
+      '[masked]',
+      'three',
+    ],
+  });
+  expect(maskDeep(key, ['BEGIN', 'body'])).toEqual(['BEGIN', 'body']);
+  expect(maskDeep(key, ['BEGIN', 'END'])).toEqual(['[masked]', '[masked]']);
+  expect(maskDeep(key, ['a', 'b\nc'])).toEqual(['a', 'b\nc']);
+});
