@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import processManager from '../skills/process-manager/index.ts';
 import type { Tool } from '../skills/tool.ts';
+import { dashboardVerb } from '../src/cli/dashboard.ts';
 import { startAllVerb } from '../src/cli/start-all.ts';
 import { allowed } from '../src/config/explain.ts';
 import { configJsonSchema, type JsonSchema } from '../src/config/schema.ts';
@@ -83,9 +84,9 @@ function commandsPage(tools: readonly Tool[]): string {
       examples.length === 0 ? '' : `\`\`\`sh\n${examples.join('\n\n')}\n\`\`\`\n`,
     ].join('\n');
   });
-  const own = [startAllVerb].map(
+  const own = [startAllVerb, dashboardVerb].map(
     ({ name, description, examples }) =>
-      `## \`${name}\`\n\n${description}\n\nAt the command line only.\n\n\`\`\`sh\n${examples.map(({ command, explains }) => `# ${explains}\nunderstudy ${command}`).join('\n\n')}\n\`\`\`\n`,
+      `## \`${name}\`\n\n${description}\n\nAt the command line only.\n\n\`\`\`sh\n${(examples ?? []).map(({ command, explains }) => `# ${explains}\nunderstudy ${command}`).join('\n\n')}\n\`\`\`\n`,
   );
   return `${note}
 

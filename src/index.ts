@@ -3,9 +3,11 @@
 
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createMask } from '../skills/process-manager/index.ts';
 import { loadSkills } from '../skills/registry.ts';
 import { isFailure } from '../skills/tool.ts';
 import { findRoot } from './config.ts';
+import { checkDashboard, createPageChat, dashboardMigrations, startDashboard } from './dashboard/index.ts';
 import { checkDiscord, type Discord, discordMigrations, startDiscord } from './discord/index.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { type Instance, openInstance, skillsFolder } from './instance.ts';
@@ -71,11 +73,12 @@ async function open(
     loaded,
     environment: process.env,
     logger,
-    migrations: discordMigrations,
+    migrations: [...discordMigrations, ...dashboardMigrations],
   });
   instance.database();
   if (!heartbeat) {
     await checkDiscord();
+    await checkDashboard();
     check(instance, loaded.failures);
     return;
   }
@@ -91,11 +94,26 @@ async function open(
     clock: { now: Date.now },
   });
   discordState.read = discord.state;
-  const skills = instance.startSkills({ notify: discord.notify });
-  const wakeUp = startWakeUp({ root, logger, tell: (event) => discord.notify(event) });
-  stayUp(instance, [wakeUp, skills, heartbeat], discord);
+  const page = openPage(instance);
+  // What was asked for on the page is told there.
+  const notify: Discord['notify'] = (notice) =>
+    notice.channel?.startsWith('page:') ? page.chat.notice(notice.text) : discord.notify(notice);
+  const skills = instance.startSkills({ notify });
+  const wakeUp = startWakeUp({ root, logger, tell: notify });
+  stayUp(instance, [wakeUp, skills, page, heartbeat], discord);
   // Last: whoever reads it may ask the bot to end at once, and it has to know how.
   heartbeat.ready();
+}
+
+/** The local page; its `chat` is also how an agent talks there. */
+function openPage({ root, config, catalogue, dispatcher, database }: Instance) {
+  const clock = { now: Date.now };
+  const chat = createPageChat({ database, clock, logger, mask: createMask(config.environment.secrets) });
+  const page = startDashboard({
+    ...{ root, config, tools: catalogue.entries, dispatcher, logger, clock, chat },
+    print: (text) => process.stdout.write(text),
+  });
+  return { chat, stop: () => void page.close() };
 }
 
 function check(instance: Instance, failures: readonly { name: string; reason: string }[]): void {

@@ -133,6 +133,8 @@ const entries = [
   'src/index.ts',
   'src/cli/understudy.js',
   'src/cli/index.ts',
+  // The browser loads it.
+  'src/dashboard/page/main.js',
   `${manager}/index.ts`,
   // Until src/agent/index.ts enters it.
   'src/agent/model/index.ts',

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import manager from '../skills/process-manager/index.ts';
+import { dashboardVerb } from '../src/cli/dashboard.ts';
 import { startAllVerb } from '../src/cli/start-all.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -9,6 +10,7 @@ const root = join(import.meta.dirname, '..');
 it('names no verb in an error, a hint or an example that the command line does not have', () => {
   const verbs = new Set([
     startAllVerb.name,
+    dashboardVerb.name,
     ...manager.tools.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
   ]);
   const named = ['src', 'skills'].flatMap((folder) =>

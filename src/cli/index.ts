@@ -7,6 +7,7 @@ import { createCatalogue, type LoadedSkills } from '../../skills/registry.ts';
 import { type Actor, Failure, isFailure, type Logger } from '../../skills/tool.ts';
 import { findRoot } from '../config.ts';
 import { openInstance } from '../instance.ts';
+import { dashboardVerb, printAddress } from './dashboard.ts';
 import { buildProgram, type Call } from './program.ts';
 import { printable, renderView } from './render.ts';
 import { startAll, startAllVerb } from './start-all.ts';
@@ -23,7 +24,7 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
     const call = await buildProgram(
       codeRoot,
       entries.map(({ tool }) => tool),
-      startAllVerb,
+      [startAllVerb, dashboardVerb],
     ).parse(words);
     if (call) process.exitCode = await run(call, loaded);
   } catch (error) {
@@ -31,10 +32,12 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
   }
 }
 
-async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Promise<number> {
+async function run({ tool, verb, input, json, root }: Call, loaded: LoadedSkills): Promise<number> {
+  const folder = findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd());
+  if (verb === dashboardVerb.name) return printAddress(folder, json);
   const open = (logger: Logger) =>
     openInstance({
-      root: findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd()),
+      root: folder,
       loaded,
       environment: process.env,
       logger,

@@ -11,6 +11,8 @@ import { didYouMean } from '../config.ts';
 /** One command line, understood: a tool with its input, or a verb of the command line's own. */
 export interface Call {
   readonly tool: Tool | undefined;
+  /** The verb that was typed. */
+  readonly verb: string;
   readonly input: Record<string, unknown>;
   readonly json: boolean;
   readonly root: string | undefined;
@@ -35,19 +37,19 @@ interface Field {
 const versionFlags = ['-V', '--version'];
 
 /** Builds the program of a catalogue. */
-export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: OwnVerb): Program {
+export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: readonly OwnVerb[]): Program {
   let call: Call | undefined;
   // In a shell the verb does more than the tool of its name, which it calls.
-  const tools = catalogue.filter(({ name }) => name !== own.name);
+  const tools = catalogue.filter(({ name }) => !own.some((verb) => verb.name === name));
   const program = new Command('understudy')
     .description('Manages this bot, its understudy, and every other process of the machine.')
     .showHelpAfterError(false)
-    .addHelpText('after', overview([...tools, own]));
+    .addHelpText('after', overview([...tools, ...own]));
   addGlobalOptions(program);
   quiet(program);
   program.action(() => {
     const [word] = program.args;
-    if (word !== undefined) throw unknownVerb(word, [...tools, own]);
+    if (word !== undefined) throw unknownVerb(word, [...tools, ...own]);
     program.help();
   });
   program.allowExcessArguments(true);
@@ -55,21 +57,23 @@ export function buildProgram(codeRoot: string, catalogue: readonly Tool[], own: 
     program.addCommand(
       verb(tool, (input, options) => {
         const { json, root } = { ...program.opts(), ...options } as { json?: boolean; root?: string };
-        call = { tool, input, json: json === true, root };
+        call = { tool, verb: tool.name, input, json: json === true, root };
       }),
     );
   }
-  const ownCommand = describeVerb(own).action(() => {
-    const { json, root } = { ...program.opts(), ...ownCommand.opts() } as { json?: boolean; root?: string };
-    call = { tool: undefined, input: {}, json: json === true, root };
-  });
-  addGlobalOptions(ownCommand);
-  program.addCommand(ownCommand);
+  for (const { name, ...rest } of own) {
+    const command = describeVerb({ name, ...rest }).action(() => {
+      const { json, root } = { ...program.opts(), ...command.opts() } as { json?: boolean; root?: string };
+      call = { tool: undefined, verb: name, input: {}, json: json === true, root };
+    });
+    addGlobalOptions(command);
+    program.addCommand(command);
+  }
   return {
     async parse(words) {
-      const given = dashesToUnderscores(words, [...tools, own]);
+      const given = dashesToUnderscores(words, [...tools, ...own]);
       // Behind a verb it is the verb's own option: `promote --version v1.10` asks nothing about this program.
-      const verbs = namesOf([...tools, own]);
+      const verbs = namesOf([...tools, ...own]);
       const first = given.find((word) => verbs.has(word) || versionFlags.includes(word));
       if (first === undefined || !verbs.has(first))
         program.version(versionOf(codeRoot), versionFlags.join(', '));
