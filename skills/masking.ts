@@ -39,20 +39,26 @@ export function maskDeep(mask: (text: string) => string, value: unknown): unknow
 export function maskLines(mask: Mask, lines: readonly string[]): string[] {
   const masked = mask(lines.join('\n')).split('\n');
   if (masked.length === lines.length) return masked;
-  // A line of the whole stands for one line or, where something long was masked, for several.
-  let next = 0;
-  let isInside = false;
-  return lines.map((line) => {
-    const here = masked[next];
-    const isWhole = here !== undefined && mask(line) === here;
-    if (!isWhole && (isInside || here === undefined)) return mark;
-    isInside = !isWhole;
-    next += 1;
-    return here ?? mark;
-  });
+  const alone = lines.map(mask);
+  const shown: string[] = [];
+  // A line of the whole stands for one line or, where something long was masked, for all before the next that fits.
+  for (const [index, text] of masked.entries()) {
+    const here = shown.length;
+    if (here === lines.length) break;
+    shown.push(text);
+    if (alone[here] === text && lines[here] === text) continue;
+    const next = masked[index + 1];
+    const near = alone.slice(here + 1, here + 1 + longestRun);
+    const count = next === undefined ? near.length : near.indexOf(next);
+    for (let line = 0; line < count; line++) shown.push(mark);
+  }
+  while (shown.length < lines.length) shown.push(mark);
+  return shown;
 }
 
 const mark = '[masked]';
+/** More lines than any key has. */
+const longestRun = 500;
 
 function isLines(value: unknown): value is string[] {
   return (

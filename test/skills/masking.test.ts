@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { maskCaller, maskDeep, maskFailure } from '../../skills/masking.ts';
+import { createMask } from '../../skills/process-manager/index.ts';
 import { type Confirmation, Failure, type Progress } from '../../skills/tool.ts';
 
 const mask = (text: string) => text.replaceAll('s3cret', '[masked]');
@@ -64,4 +65,19 @@ it('masks lines of one text together, and leaves their number as it was', () => 
   expect(maskDeep(key, ['BEGIN', 'body'])).toEqual(['BEGIN', 'body']);
   expect(maskDeep(key, ['BEGIN', 'END'])).toEqual(['[masked]', '[masked]']);
   expect(maskDeep(key, ['a', 'b\nc'])).toEqual(['a', 'b\nc']);
+});
+
+it('finds the lines behind a key again, whose first line alone is masked to the same', () => {
+  const real = createMask([]);
+  const key = [
+    '-----BEGIN PRIVATE KEY-----',
+    'MIIEvQIBADANBgkqhkiG9w0B',
+    'AQEFAASC',
+    '-----END PRIVATE KEY-----',
+  ];
+  const hidden = key.map(() => '[masked]');
+  expect(maskDeep(real, ['one', ...key, 'two', ...key, ...key, 'three'])).toEqual([
+    ...['one', ...hidden, 'two', ...hidden, ...hidden, 'three'],
+  ]);
+  expect(maskDeep(real, ['one', ...key.slice(0, 3)])).toEqual(['one', ...hidden.slice(0, 3)]);
 });

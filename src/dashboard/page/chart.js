@@ -34,7 +34,7 @@ export function usageCharts(name, gone) {
         makeChart(
           Plot,
           'CPU',
-          (value) => `${Math.round(value)} %`,
+          (value) => `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} %`,
           ({ cpuPercent }) => cpuPercent,
         ),
         makeChart(Plot, 'Memory', size, ({ memoryBytes }) => memoryBytes),

@@ -1,8 +1,13 @@
 // What is typed into the console: words become a call, and half a word becomes what it may become. Pure: texts and the
 // catalogue in, calls and suggestions out.
 
-/** @typedef {import('./state.js').Tool} Tool */
-/** @typedef {import('./state.js').Field} Field */
+/**
+ * @typedef {{name: string, type: string, description: string, isRequired: boolean, choices?: readonly string[]}} Field
+ */
+/**
+ * @typedef {{name: string, aliases: readonly string[], prefix: string, title: string, description: string,
+ *   permission: string, positionals: readonly string[], fields: readonly Field[], examples: readonly string[]}} Tool
+ */
 /** @typedef {{value: string, explains: string}} Suggestion */
 /** @typedef {{processes: readonly Suggestion[], bots: readonly Suggestion[], versions: readonly Suggestion[]}} Names */
 

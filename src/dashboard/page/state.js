@@ -5,11 +5,7 @@ import { get } from './api.js';
 import { subscribe } from './connection.js';
 
 /** @typedef {{id: number, at: string, author: string, state: string, text: string, doing?: string}} Message */
-/** @typedef {{name: string, type: string, description: string, isRequired: boolean, choices?: string[]}} Field */
-/**
- * @typedef {{name: string, aliases: string[], prefix: string, title: string, description: string, permission: string,
- *   positionals: string[], fields: Field[], examples: string[]}} Tool
- */
+/** @typedef {import('./command-line.js').Tool} Tool */
 
 /** @returns {State} */
 export function createState() {
@@ -38,9 +34,12 @@ export class State extends EventTarget {
     return [...this.rows].filter(([key]) => key.startsWith('bot:')).map(([, row]) => row);
   }
 
-  /** Those that run first, then the newest. @returns {any[]} */
+  /** Those that run first, then the newest; what a bot runs now stands with the bot. @returns {any[]} */
   get processes() {
-    const all = [...this.rows].filter(([key]) => key.startsWith('process:')).map(([, row]) => row);
+    const runs = new Set(this.bots.map(({ process }) => process));
+    const all = [...this.rows]
+      .filter(([key, { id }]) => key.startsWith('process:') && !runs.has(id))
+      .map(([, row]) => row);
     const isOver = (/** @type {any} */ { status }) => Number(!['running', 'paused'].includes(status));
     return all.sort(
       (one, other) => isOver(one) - isOver(other) || (one.startedAt < other.startedAt ? 1 : -1),
