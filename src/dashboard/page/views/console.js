@@ -11,6 +11,12 @@ import { clean, when } from '../words.js';
 
 const mostEntries = 100;
 
+const noAgent = {
+  code: 'no_agent',
+  message: 'There is no agent to talk to.',
+  hint: 'Set ANTHROPIC_API_KEY or OPENAI_API_KEY in .env and restart the bot. Commands work: /process list',
+};
+
 /** @type {HTMLElement[]} what was typed in this tab, with its results: it outlives a change of the view */
 const entries = [];
 
@@ -74,6 +80,7 @@ export function consoleView(state, gone) {
   };
   const say = async (/** @type {string} */ text) => {
     try {
+      if (state.hello?.hasAgent === false) throw noAgent;
       await post('/api/say', { text });
     } catch (error) {
       const problem = el(

@@ -77,7 +77,7 @@ function botRow(bot) {
   const isUp = pid !== null;
   return el(
     'tr',
-    { 'data-name': name },
+    { 'data-row': `bot:${name}` },
     cell('Bot', link(name, name), note(detail ?? description)),
     cell('State', chip(startCount === 0 && state === 'stopped' ? 'never started' : state)),
     cell('PID', isUp ? String(pid) : '–'),
@@ -95,7 +95,7 @@ function processRow(process) {
   const ending = isUp ? '' : signal ? ` (${signal})` : exitCode === null ? '' : ` ${exitCode}`;
   return el(
     'tr',
-    { 'data-name': name },
+    { 'data-row': `process:${name}` },
     cell('Process', link(id, name)),
     cell('State', chip(`${status}${ending}`)),
     cell('PID', isUp && pid !== null ? String(pid) : '–'),
