@@ -7,7 +7,13 @@ import { createMask } from '../skills/process-manager/index.ts';
 import { loadSkills } from '../skills/registry.ts';
 import { isFailure } from '../skills/tool.ts';
 import { findRoot } from './config.ts';
-import { checkDashboard, createPageChat, dashboardMigrations, startDashboard } from './dashboard/index.ts';
+import {
+  checkDashboard,
+  createPageChat,
+  dashboardMigrations,
+  isPageChannel,
+  startDashboard,
+} from './dashboard/index.ts';
 import { checkDiscord, type Discord, discordMigrations, startDiscord } from './discord/index.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { type Instance, openInstance, skillsFolder } from './instance.ts';
@@ -97,7 +103,7 @@ async function open(
   const page = openPage(instance);
   // What was asked for on the page is told there.
   const notify: Discord['notify'] = (notice) =>
-    notice.channel?.startsWith('page:') ? page.chat.notice(notice.text) : discord.notify(notice);
+    isPageChannel(notice.channel) ? page.chat.notice(notice.text) : discord.notify(notice);
   const skills = instance.startSkills({ notify });
   const wakeUp = startWakeUp({ root, logger, tell: notify });
   stayUp(instance, [wakeUp, skills, page, heartbeat], discord);

@@ -32,7 +32,12 @@ export interface PageChat {
     doing(note: string): void;
     finish(text: string): Promise<readonly string[]>;
   };
-  confirm(channel: string, confirmation: Confirmation, branch: string): Promise<boolean>;
+  confirm(
+    channel: string,
+    confirmation: Confirmation,
+    branch: string,
+    signal?: AbortSignal,
+  ): Promise<boolean>;
   typing(channel: string): void;
   /** Says something that nobody asked for, such as the end of a process. */
   notice(text: string): void;
@@ -101,16 +106,20 @@ export function createPageChat({ database, clock, logger, mask }: PageChatOption
         },
       };
     },
-    async confirm(_channel, confirmation) {
+    async confirm(_channel, confirmation, _branch, signal) {
       const { id, expiresAt } = confirmation;
-      const timer = setTimeout(() => questions.forget([id]), Math.max(0, expiresAt - clock.now()));
+      const forget = () => questions.forget([id]);
+      const timer = setTimeout(forget, Math.max(0, expiresAt - clock.now()));
+      signal?.addEventListener('abort', forget);
       try {
+        if (signal?.aborted) return false;
         return await questions.ask(confirmation, (question) => {
           asked.set(id, question);
           changed();
         });
       } finally {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', forget);
         asked.delete(id);
         changed();
       }

@@ -7,7 +7,7 @@ import type { DashboardOptions } from './options.ts';
 export { createPageChat, type PageChat } from './chat.ts';
 export { findPage } from './keys.ts';
 export { dashboardMigrations } from './migrations.ts';
-export type { DashboardOptions, PageAgent } from './options.ts';
+export { type DashboardOptions, isPageChannel, type PageAgent } from './options.ts';
 
 /** Loads everything that the page needs: a version in which that fails is not fit to run. */
 export async function checkDashboard(): Promise<void> {

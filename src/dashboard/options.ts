@@ -20,8 +20,8 @@ export interface PageAgent {
     readonly isDirect: boolean;
     readonly mentionsBot: boolean;
   }): void;
-  /** What was stopped, in words. */
-  onStop(request: { readonly channelId: string; readonly by: Actor }): string;
+  /** What was stopped, in words, or whether anything was. */
+  onStop(request: { readonly channelId: string; readonly by: Actor }): string | boolean;
 }
 
 /** Pauses and bounds; tests shorten them. */
@@ -64,3 +64,8 @@ export const pageOwner: Actor = {
 
 /** The one conversation of the page. */
 export const pageChannel = 'page:console';
+
+/** True of the channels that are on the page: what is for them is told to its chat, and to nobody else. */
+export function isPageChannel(channel: string | undefined): boolean {
+  return channel?.startsWith('page:') === true;
+}

@@ -144,8 +144,9 @@ function addRoutes(app: Hono, options: DashboardOptions, parts: ReturnType<typeo
   });
   app.post('/api/stop', async (context) => {
     await bodyOf(context, z.strictObject({}));
-    const text = agent?.onStop({ channelId: pageChannel, by: pageOwner }) ?? 'Nothing is under way here.';
-    return context.json({ text });
+    const stopped = agent?.onStop({ channelId: pageChannel, by: pageOwner }) ?? false;
+    const words = stopped ? 'Stopped.' : 'Nothing is under way here.';
+    return context.json({ text: typeof stopped === 'string' ? stopped : words });
   });
 }
 

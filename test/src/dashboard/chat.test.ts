@@ -103,8 +103,14 @@ describe('questions', () => {
     expect(await late).toBe(false);
   });
 
-  it('close by themselves when their time is over', async () => {
+  it('close by themselves when their time is over, or nobody waits for the answer any more', async () => {
     const { chat } = makeChat();
+    const gone = new AbortController();
+    const left = chat.confirm('page:console', confirmation(), 'b', gone.signal);
+    expect(chat.asked()).toHaveLength(1);
+    gone.abort();
+    expect(await left).toBe(false);
+    expect(await chat.confirm('page:console', confirmation(), 'b', gone.signal)).toBe(false);
     expect(await chat.confirm('page:console', confirmation({ expiresAt: Date.now() + 20 }), 'b')).toBe(false);
     expect(chat.asked()).toEqual([]);
   });
