@@ -1,34 +1,16 @@
 // A real headless Chromium for tests of the page. Where none is installed the tests are skipped, and say so loudly.
 // Every page that is opened fails its test when the browser's console has an error, or a rule of the CSP was broken.
 
-import { existsSync } from 'node:fs';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
+import { browserPath, startBrowser } from './chromium.ts';
 
-const places = [
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/usr/bin/google-chrome-stable',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-];
-
-/** Where the browser is; undefined where there is none. */
-export const browserPath = places.find((path) => existsSync(path));
+export { browserPath, startBrowser };
 
 if (browserPath === undefined) {
   process.stderr.write(
     '\n*** THE TESTS OF THE PAGE IN A BROWSER ARE SKIPPED: there is no Chromium. Install it: apt-get install chromium ***\n\n',
   );
-}
-
-/** Starts the browser; as root it has no sandbox of its own to use. */
-export function startBrowser(): Promise<Browser> {
-  const isRoot = process.getuid?.() === 0;
-  return chromium.launch({
-    executablePath: browserPath ?? '',
-    args: [...(isRoot ? ['--no-sandbox'] : []), '--disable-dev-shm-usage', '--disable-gpu'],
-  });
 }
 
 /** How a test looks at the page. */

@@ -5,6 +5,9 @@ import { el, fill } from './dom.js';
 import { size } from './words.js';
 
 const kept = 600;
+const megabyte = 2 ** 20;
+/** Where the lines of the axis of memory may stand. */
+const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 100_000];
 
 /** @typedef {{at: number, cpuPercent: number, memoryBytes: number}} Sample */
 
@@ -37,7 +40,13 @@ export function usageCharts(name, gone) {
           (value) => `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} %`,
           ({ cpuPercent }) => cpuPercent,
         ),
-        makeChart(Plot, 'Memory', size, ({ memoryBytes }) => memoryBytes),
+        makeChart(
+          Plot,
+          'Memory',
+          size,
+          ({ memoryBytes }) => memoryBytes,
+          steps.map((step) => step * megabyte),
+        ),
       ];
       fill(place, ...charts.map(({ element }) => element));
     }
@@ -73,8 +82,9 @@ export function usageCharts(name, gone) {
  * @param {string} title
  * @param {(value: number) => string} words
  * @param {(sample: Sample) => number} pick
+ * @param {readonly number[]} [incrs] between the lines of the axis
  */
-function makeChart(Plot, title, words, pick) {
+function makeChart(Plot, title, words, pick, incrs) {
   const now = el('span', { class: 'quiet' });
   const canvas = el('div', { class: 'canvas' });
   const element = el('figure', {}, el('figcaption', {}, el('strong', {}, title), ' ', now), canvas);
@@ -105,6 +115,7 @@ function makeChart(Plot, title, words, pick) {
           { ...axis, space: 80 },
           {
             ...axis,
+            ...(incrs ? { incrs } : {}),
             size: 70,
             values: (/** @type {any} */ _, /** @type {number[]} */ all) => all.map(words),
           },

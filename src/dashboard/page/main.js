@@ -56,7 +56,8 @@ function route(isMove) {
   }
   fill(main, view.show(state, shown.signal, argument));
   // Whoever moves by keyboard begins at the new view.
-  if (isMove && !main.querySelector(':focus')) main.focus();
+  if (isMove && !main.querySelector(':focus')) main.focus({ preventScroll: true });
+  if (isMove) scrollTo(0, 0);
 }
 
 /** @param {string} text */

@@ -74,7 +74,7 @@ function botHead({
       ['Memory', memoryBytes === null ? null : size(memoryBytes)],
       ['Starts', `${startCount}, ${restarts} by itself since somebody asked for it`],
       ['Next try', retryAt ? when(retryAt) : null],
-      ['Log file', log],
+      ['Log file', log.replace(/^.*\/(?=(?:staging\/)?logs\/)/, '')],
     ]),
   ];
 }

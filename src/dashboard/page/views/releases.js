@@ -86,6 +86,7 @@ export function releasesView(state, gone) {
 function item(release, live, goodOnes) {
   const { version, state, createdAt, stateAt, reason, stagedBy, commit, changes, gates } = release;
   const isOlder = state === 'good' && version !== live && goodOnes.includes(release);
+  const isBad = state === 'reverted' || state === 'failed' || state === 'damaged';
   const details = el(
     'details',
     {},
@@ -107,12 +108,8 @@ function item(release, live, goodOnes) {
       version === live ? ' ' : null,
       version === live ? chip('live') : null,
     ),
-    el(
-      'p',
-      {},
-      verdicts[/** @type {keyof typeof verdicts} */ (state)] ?? '',
-      reason ? ` ${clean(reason)}` : '',
-    ),
+    el('p', {}, verdicts[/** @type {keyof typeof verdicts} */ (state)] ?? ''),
+    reason ? el('p', {}, el('strong', {}, isBad ? 'Why: ' : 'What for: '), clean(reason)) : null,
     el(
       'p',
       { class: 'quiet' },
@@ -182,7 +179,7 @@ async function readDetails(details, { version, gates }) {
             chip(verdict === 'passed' ? 'ok' : 'failed'),
             ' ',
             el('code', {}, clean(command)),
-            ` ${verdict} after ${duration(durationMs / 1_000)}`,
+            ` ${verdict} after ${durationMs < 10_000 ? `${(durationMs / 1_000).toFixed(1)} s` : duration(durationMs / 1_000)}`,
           ),
           el(
             'pre',
