@@ -148,6 +148,8 @@ const entries = [
   'src/index.ts',
   'src/cli/understudy.js',
   'src/cli/index.ts',
+  // The browser loads it.
+  'src/dashboard/page/main.js',
   `${manager}/index.ts`,
   'skills/memory/index.ts',
   'skills/workshop/index.ts',

@@ -64,7 +64,7 @@ function begin(
   { index, prompt, channel }: { index: number; prompt: string; channel?: string | undefined },
   at: number,
 ): void {
-  const target = channel ?? options.config.environment.wakeChannelId;
+  const target = channel ?? options.usualChannel;
   const why = obstacle(branches, options.clock.now());
   if (why !== undefined) {
     const text = `The cycle "${prompt.slice(0, 80)}" was skipped: ${why}.`;

@@ -34,7 +34,7 @@ export interface Agent {
 
 /** Makes the agent of an instance. Nothing runs before `start`. */
 export function createAgent(options: AgentOptions): Agent {
-  const { database, clock, logger, config } = options;
+  const { database, clock, logger } = options;
   const timing = { ...usualTiming, ...options.timing };
   const branches = createBranches(database(), clock);
   const talk = createTalk(database(), clock);
@@ -44,7 +44,6 @@ export function createAgent(options: AgentOptions): Agent {
     // What came while the turn was being ended.
     if (branches.find(id)?.status === 'idle' && talk.hasNews(id)) branches.move(id, 'news');
   });
-  const { wakeChannelId } = config.environment;
   const tidy = () => {
     try {
       branches.tidy(new Date(clock.now() - timing.idleMs).toISOString());
@@ -89,7 +88,7 @@ export function createAgent(options: AgentOptions): Agent {
       }
       work.kick();
     },
-    seam: createSeam({ branches, talk, work, usualChannel: wakeChannelId }),
+    seam: createSeam({ branches, talk, work, usualChannel: options.usualChannel }),
     start() {
       resume(branches);
       cycles = startCycles({ options, branches, talk, work });

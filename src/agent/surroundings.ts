@@ -93,5 +93,7 @@ export interface AgentOptions {
   /** What the skills have to say at each turn. */
   briefings(): Promise<readonly string[]>;
   readonly model: Model;
+  /** Where work talks that nobody has asked for in a channel. */
+  readonly usualChannel?: string | undefined;
   readonly timing?: Partial<AgentTiming>;
 }

@@ -1,0 +1,176 @@
+// The live log of one bot or process: what was printed last, and every new line as it comes, in a bounded part of the
+// page. Search shows only the lines that have the word, and marks it; while it is paused, lines are kept aside.
+
+import { subscribe } from './connection.js';
+import { button, el, fill } from './dom.js';
+import { drawProblem } from './draw.js';
+import { clean } from './words.js';
+
+const keptLines = 5_000;
+const shownLines = 1_000;
+
+/** @typedef {{stream: string, at: number, text: string}} Line */
+
+/**
+ * @param {string} name
+ * @param {AbortSignal} gone
+ */
+export function logView(name, gone) {
+  /** @type {Line[]} */
+  let lines = [];
+  /** @type {Map<string, number>} the place of the newest line of each stream */
+  const newest = new Map();
+  let [word, kind, isPaused, held] = ['', 'all', false, 0];
+
+  const list = el('ol', {
+    class: 'log',
+    tabindex: 0,
+    role: 'log',
+    'aria-live': 'off',
+    'aria-label': `Log of ${name}`,
+  });
+  const count = el('span', { class: 'quiet', role: 'status' }, 'Reading the log …');
+  const trouble = el('div');
+  const search = el('input', {
+    type: 'search',
+    placeholder: 'Search',
+    'aria-label': 'Search the log',
+    id: 'log-search',
+  });
+  const streams = el(
+    'select',
+    { 'aria-label': 'Stream' },
+    ...[
+      ['all', 'Both streams'],
+      ['stdout', 'Standard output'],
+      ['stderr', 'Standard error'],
+    ].map(([value, text]) => el('option', { value }, text ?? '')),
+  );
+  const pause = button(
+    'Pause',
+    () => {
+      isPaused = !isPaused;
+      held = 0;
+      pause.textContent = isPaused ? 'Go on' : 'Pause';
+      pause.setAttribute('aria-pressed', String(isPaused));
+      if (isPaused) say();
+      else drawAll();
+    },
+    { 'aria-pressed': 'false' },
+  );
+
+  const isShown = (/** @type {Line} */ line) =>
+    (kind === 'all' || line.stream === kind) && (word === '' || line.text.toLowerCase().includes(word));
+  const atEnd = () => list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  const say = () => {
+    const found =
+      word === ''
+        ? `${lines.length} lines`
+        : `${lines.filter(isShown).length} of ${lines.length} lines have “${word}”`;
+    count.textContent = isPaused
+      ? `Paused; ${held} new lines wait.`
+      : `${found}${lines.length === keptLines ? ', the newest' : ''}`;
+  };
+  const drawAll = () => {
+    const shown = lines.filter(isShown).slice(-shownLines);
+    list.replaceChildren(...shown.map((line) => draw(line, word)));
+    if (shown.length === 0)
+      list.append(
+        el(
+          'li',
+          { class: 'empty' },
+          lines.length === 0 ? 'It has printed nothing yet.' : 'No line has this.',
+        ),
+      );
+    list.scrollTop = list.scrollHeight;
+    say();
+  };
+  const add = (/** @type {Line[]} */ fresh) => {
+    const follows = atEnd();
+    const shown = fresh.filter(isShown).slice(-shownLines);
+    list.querySelector('.empty')?.remove();
+    list.append(...shown.map((line) => draw(line, word)));
+    while (list.childElementCount > shownLines) list.firstElementChild?.remove();
+    if (follows) list.scrollTop = list.scrollHeight;
+  };
+  const take = (/** @type {{lines: Line[], gap: boolean, reset: boolean}} */ { lines: all, gap, reset }) => {
+    fill(trouble);
+    if (reset) newest.clear();
+    // What was there before the connection was lost is told again.
+    const fresh = all
+      .filter(({ stream, at }) => at >= (newest.get(stream) ?? -1))
+      .map((line) => ({ ...line, text: clean(line.text) }));
+    const regrown = fresh.filter(({ stream, at }) => newest.get(stream) === at);
+    for (const line of regrown) {
+      const index = lines.findLastIndex(({ stream, at }) => stream === line.stream && at === line.at);
+      if (index >= 0) lines[index] = line;
+    }
+    const added = fresh.filter((line) => !regrown.includes(line));
+    const mark = { stream: 'gap', at: -1, text: '… lines were printed faster than they are shown here …' };
+    const isRedrawn = lines.length === 0 || regrown.length > 0;
+    lines = [...lines, ...(gap && lines.length > 0 ? [mark] : []), ...added].slice(-keptLines);
+    for (const { stream, at } of added) newest.set(stream, at);
+    held += added.length;
+    if (isPaused) return say();
+    if (isRedrawn) drawAll();
+    else {
+      add(added);
+      say();
+    }
+  };
+
+  search.addEventListener('input', () => {
+    word = search.value.trim().toLowerCase();
+    drawAll();
+  });
+  streams.addEventListener('change', () => {
+    kind = streams.value;
+    drawAll();
+  });
+  let stop = () => {};
+  const start = () => {
+    stop = subscribe(`/api/logs?process=${encodeURIComponent(name)}`, {
+      on: {
+        lines: take,
+        problem: (problem) => {
+          stop();
+          count.textContent = '';
+          fill(trouble, drawProblem(problem, button('Try again', start)));
+        },
+      },
+      lost: () => {
+        count.textContent = 'The log is interrupted; it goes on as soon as the bot answers.';
+      },
+    });
+  };
+  gone.addEventListener('abort', () => stop());
+  start();
+  return el(
+    'section',
+    { 'aria-label': 'Log' },
+    el('div', { class: 'row' }, search, streams, pause, count),
+    trouble,
+    list,
+  );
+}
+
+/** @param {Line} line @param {string} word */
+function draw({ stream, text }, word) {
+  return el('li', { class: stream }, ...marked(text, word));
+}
+
+/** The text with every place of the word marked. @param {string} text @param {string} word */
+function marked(text, word) {
+  if (word === '') return [text];
+  const low = text.toLowerCase();
+  // Letters whose small form has another length would shift the places.
+  if (low.length !== text.length) return [text];
+  /** @type {(Node | string)[]} */
+  const parts = [];
+  let from = 0;
+  for (let at = low.indexOf(word); at >= 0 && parts.length < 200; at = low.indexOf(word, from)) {
+    parts.push(text.slice(from, at), el('mark', {}, text.slice(at, at + word.length)));
+    from = at + word.length;
+  }
+  return [...parts, text.slice(from)];
+}
