@@ -3,7 +3,7 @@
 
 import { userInfo } from 'node:os';
 import { CommanderError } from 'commander';
-import { createCatalogue, type LoadedSkills } from '../../skills/registry.ts';
+import { type Catalogue, createCatalogue, type LoadedSkills } from '../../skills/registry.ts';
 import { type Actor, Failure, isFailure, type Logger } from '../../skills/tool.ts';
 import { findRoot } from '../config.ts';
 import { type Instance, openInstance } from '../instance.ts';
@@ -22,7 +22,7 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
     const { entries } = createCatalogue(loaded.skills, () => {
       throw new Error('the catalogue of the help runs nothing');
     });
-    const tools = entries.map(({ tool }) => tool);
+    const tools = largestFirst(entries).map(({ tool }) => tool);
     const verbs = verbsOf(tools, ownVerbs);
     if (words[0] === '--complete') return await offer(words.slice(1), verbs, loaded);
     const call = await buildProgram(codeRoot, verbs).parse(words);
@@ -30,6 +30,13 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
   } catch (error) {
     process.exitCode = report(error, asJson);
   }
+}
+
+/** The skill with the most verbs is what most people look for. */
+function largestFirst(entries: Catalogue['entries']): Catalogue['entries'] {
+  const sizeOf = ({ skill }: Catalogue['entries'][number]) =>
+    entries.filter((other) => other.skill === skill).length;
+  return [...entries].sort((one, other) => sizeOf(other) - sizeOf(one));
 }
 
 async function run(call: Call, codeRoot: string, loaded: LoadedSkills): Promise<number> {
