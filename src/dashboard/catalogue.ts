@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { OfferedTool } from './options.ts';
 
 /** A field of a tool's input. */
-export interface ToolField {
+interface ToolField {
   readonly name: string;
   readonly type: string;
   readonly description: string;

@@ -20,7 +20,7 @@ const mostCharacters = 1_000_000;
 const logsSchema = z.object({ lines: z.array(z.string()), places: z.array(z.number()) });
 
 /** A line of a log; one with the place of an earlier one takes its place, since that had not ended yet. */
-export interface LogLine {
+interface LogLine {
   readonly stream: (typeof kinds)[number];
   /** Where it begins in its log. */
   readonly at: number;
@@ -28,7 +28,7 @@ export interface LogLine {
 }
 
 /** What was new: `gap` when lines came faster than they are shown, `reset` when the log was emptied. */
-export interface LogNews {
+interface LogNews {
   readonly lines: readonly LogLine[];
   readonly gap: boolean;
   readonly reset: boolean;

@@ -16,7 +16,7 @@ const used = z.object({ cpuPercent: z.number().nullable(), memoryBytes: z.number
 const statusSchema = z.object({ bot: used.optional(), usage: used.optional() });
 
 /** What was used at a moment. */
-export interface Sample {
+interface Sample {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly cpuPercent: number;

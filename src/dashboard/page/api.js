@@ -12,7 +12,7 @@
  */
 
 /** @type {Problem} */
-export const away = {
+const away = {
   code: 'away',
   message: 'The bot does not answer.',
   hint: 'It may be restarting; the page connects again by itself. Look with: understudy status',
