@@ -365,7 +365,9 @@ const actions = {
     w.timer = setTimeout(() => dispatch(w, 'time'), times.lastResortMs);
   },
   refuse: (w) => {
-    say('the bot refuses its configuration (see above). Mend it, then start again: npm start');
+    say(
+      'the bot refuses its configuration (see above). Mend it, then start again: npm start, or node watchdog.js',
+    );
     w.exitCode = configurationExit;
   },
   giveUp: (w) => {
@@ -1549,7 +1551,7 @@ function readSettings(last, isLenient) {
     return last || parseSettings({});
   }
   const refusal = new Refusal(
-    `config.json cannot be read: ${problem}\n-> Mend the file, then start again: npm start. The place is shown by: npx understudy list`,
+    `config.json cannot be read: ${problem}\n-> Mend the file, then start again: npm start, or node watchdog.js. The place is shown by: npx understudy list`,
   );
   throw Object.assign(refusal, { exitCode: configurationExit });
 }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { findData } from './data.ts';
 import { findPython, readManifest } from './entry.ts';
 import { joinWords } from './words.ts';
 
@@ -57,7 +58,8 @@ function configOf(folder: string, { command, readyPattern }: Chosen, isCommon: b
   const { environment } = findPython(folder);
   const [program = '', ...words] = command;
   const kept = environment !== undefined && program.startsWith(`${environment}/`) ? [environment] : [];
-  const exclude = [...kept, ...(isCommon ? ['watchdog.mjs'] : [])];
+  const own = [...kept, ...(isCommon ? ['watchdog.mjs'] : [])];
+  const exclude = [...new Set([...own, ...findData(folder, command)])];
   const gates = gatesOf(folder, command);
   return {
     live: {

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../skills/tool.ts';
+import { findData } from './data.ts';
 import { type Entry, findEntries } from './entry.ts';
 import { filesOf, ignored } from './files.ts';
 import { requireFolder, requireRoom } from './folder.ts';
@@ -54,6 +55,7 @@ export function initInstance(request: InitRequest): InitAnswer {
   const wasInstance = existsSync(join(root, 'config.json'));
   requireRoom(root);
   const { command, from } = chooseEntry(root, request);
+  const data = wasInstance ? [] : findData(root, command);
   const files = filesOf(root, request.codeRoot, { command, readyPattern: request.readyPattern });
   const missing = files.filter(({ path }) => !existsSync(join(root, path)));
   const kept = files.filter((file) => !missing.includes(file));
@@ -77,6 +79,11 @@ export function initInstance(request: InitRequest): InitAnswer {
         ? [`config.json says how the bot is started, and was left as it was: --command changes nothing.`]
         : []),
       ...typeScriptNote(command),
+      ...(data.length > 0
+        ? [
+            `Releases leave alone what the bot writes: ${data.join(', ')}. Whatever else it writes belongs there too: releases.exclude in config.json.`,
+          ]
+        : []),
       ...kept
         .filter(
           ({ path, content }) =>

@@ -25,6 +25,7 @@ process.on('SIGTERM', () => process.exit(0));
 `,
   'src/words.js': "exports.text = 'one';\n",
   '.env': 'GREETING=hello\n',
+  'users.db': 'somebody',
 };
 
 const pythonBot = {
@@ -37,6 +38,7 @@ while True:
     time.sleep(1)
 `,
   'words.py': 'text = "one"\n',
+  'users.db': 'somebody',
 };
 
 it('leads a Node bot, of a package that says CommonJS, through its life', { timeout }, async () => {
@@ -89,10 +91,13 @@ async function live(root: string, file: string, content: (text: string) => strin
   );
   await type('stop');
 
+  writeFileSync(join(root, 'users.db'), 'somebody new');
+  expect(existsSync(join(root, 'staging/users.db'))).toBe(false);
   expect(await type('promote')).toMatchObject({
     exitCode: 0,
     stdout: expect.stringContaining('v1.1 is live'),
   });
+  expect(readFileSync(join(root, 'users.db'), 'utf8')).toBe('somebody new');
   await until('live says it', () => liveLog(root).includes('greeter says two'));
 
   const entry = file.endsWith('.py') ? 'bot.py' : 'src/bot.js';

@@ -2,9 +2,19 @@
 // a bare discord.js bot against our small Discord.
 
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { makeDiscord } from '../../support/discord.ts';
 import { answerTo } from '../../support/discord-bot.ts';
 import { makeFolder } from '../../support/folder.ts';
@@ -13,30 +23,33 @@ import { cleanEnvironment, codeRoot, runProgram, until } from '../../support/ins
 const timeout = 120_000;
 const example = 'examples/discord-bot/bot.mjs';
 
-/** A project that has installed the package. */
-async function makeProject(files: Record<string, string> = {}): Promise<string> {
-  const project = makeFolder({ 'package.json': '{"type": "module"}', ...files });
-  const packages = join(project, 'node_modules');
-  mkdirSync(packages);
+/** Where the package is installed; built once. */
+let shared = '';
+
+beforeAll(async () => {
+  shared = join(mkdtempSync(join(tmpdir(), 'understudy-package-')), 'node_modules');
+  mkdirSync(shared);
   for (const name of readdirSync(join(codeRoot, 'node_modules'))) {
     if (!name.startsWith('.') && name !== 'understudy')
-      symlinkSync(join(codeRoot, 'node_modules', name), join(packages, name));
+      symlinkSync(join(codeRoot, 'node_modules', name), join(shared, name));
   }
-  const words = [
-    '--import',
-    'tsx',
-    join(codeRoot, 'package/build.ts'),
-    '--out',
-    join(packages, 'understudy'),
-  ];
+  const words = ['--import', 'tsx', join(codeRoot, 'package/build.ts'), '--out', join(shared, 'understudy')];
   const built = await runProgram(process.execPath, words, { cwd: codeRoot });
   expect(built).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('wrote ') });
+}, timeout);
+
+afterAll(() => rmSync(dirname(shared), { recursive: true, force: true }));
+
+/** A project that has installed it. */
+function makeProject(files: Record<string, string> = {}): string {
+  const project = makeFolder({ 'package.json': '{"type": "module"}', ...files });
+  symlinkSync(shared, join(project, 'node_modules'));
   return project;
 }
 
 describe('the package', { timeout }, () => {
   it('is one that publint and attw find nothing wrong with', async () => {
-    const folder = join(await makeProject(), 'node_modules/understudy');
+    const folder = join(shared, 'understudy');
     const tool = (name: string, ...words: string[]) =>
       runProgram(join(codeRoot, 'node_modules/.bin', name), words, { cwd: folder });
     const [publint, attw] = await Promise.all([
@@ -52,7 +65,7 @@ describe('the package', { timeout }, () => {
   });
 
   it('has types that fit discord.js, runs as JavaScript alone, and closes its doors', async () => {
-    const project = await makeProject({
+    const project = makeProject({
       'use.ts': `import type { ChatInputCommandInteraction } from 'discord.js';
 import { type Actor, createDispatcher, Failure, isFailure, openProcessManager, processManager, type Tool } from 'understudy/process-manager';
 const manager = openProcessManager({ root: '.' });
@@ -96,7 +109,7 @@ manager.close();
   });
 
   it('says what is wrong with a configuration in words', async () => {
-    const project = await makeProject({
+    const project = makeProject({
       'config.json': '{"bot": {}}',
       'use.js':
         "import { isFailure, openProcessManager } from 'understudy/process-manager';\ntry { openProcessManager({ root: '.' }); } catch (error) { console.log(isFailure(error), error.code); }\n",
@@ -118,7 +131,7 @@ describe('the example', { timeout }, () => {
     const discord = await makeDiscord();
     const [ada, eve] = [discord.person('Ada'), discord.person('Eve')];
     const bots = { greeter: { directory: '.', script: 'greeter.js' } };
-    const project = await makeProject({ 'config.json': JSON.stringify({ bots }), 'greeter.js': '' });
+    const project = makeProject({ 'config.json': JSON.stringify({ bots }), 'greeter.js': '' });
     copyFileSync(join(codeRoot, example), join(project, 'bot.mjs'));
     const bot = spawn(process.execPath, ['bot.mjs'], {
       cwd: project,
@@ -130,7 +143,7 @@ describe('the example', { timeout }, () => {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     onTestFinished(() => void bot.kill('SIGKILL'));
-    await until('the commands are registered', () => discord.world.commands.size > 0);
+    await until('the commands are registered', () => discord.world.commands.size > 0, 60_000);
     expect([...discord.world.commands.values()]).toMatchObject([
       { name: 'process', default_member_permissions: '8', contexts: [0] },
     ]);

@@ -190,6 +190,36 @@ describe('what is refused, and left exactly as it was', () => {
 });
 
 describe('what is made', () => {
+  it('leaves the data of the bot where it is: databases, and what git ignores, but not what is built', () => {
+    const files = {
+      ...manifest({ main: 'dist/bot.js' }),
+      'dist/bot.js': '',
+      'src/bot.js': '',
+      'users.sqlite': '',
+      'src/cogs/deep/xp.db': '',
+      'src/a/b/c/too-deep.db': '',
+      'node_modules/x/test.db': '',
+      'sessions/1': '',
+      '.env': '',
+      '.gitignore': 'sessions\ndist\n.env\n*.log\n__pycache__\nnode_modules\n/src/cogs\n',
+      'debug.log': '',
+    };
+    const folder = makeFolder(files);
+    const databases = ['src/cogs/deep/xp.db', 'users.sqlite'].flatMap((path) => [
+      path,
+      `${path}-journal`,
+      `${path}-shm`,
+      `${path}-wal`,
+    ]);
+    const plain = makeFolder(files);
+    init(plain);
+    expect(loadConfig(plain, {}).releases.exclude).toEqual(databases);
+    spawnSync('git', ['init', '-q', folder]);
+    const { notes } = init(folder);
+    expect(loadConfig(folder, {}).releases.exclude).toEqual([...databases, 'debug.log', 'sessions'].sort());
+    expect(notes.join()).toContain('users.sqlite');
+  });
+
   it('is a valid instance, with nothing of the bot changed and no secret copied', () => {
     const files = {
       'index.js': 'bot',
