@@ -36,7 +36,7 @@ export function maskDeep(mask: Mask, value: unknown): unknown {
  * Masks lines of one text together, since a private key takes many of them; there are as many lines afterwards. What
  * is shown is always a line of the masked whole, so no line shows more than that does.
  */
-export function maskLines(mask: Mask, lines: readonly string[]): string[] {
+function maskLines(mask: Mask, lines: readonly string[]): string[] {
   const masked = mask(lines.join('\n')).split('\n');
   if (masked.length === lines.length) return masked;
   const alone = lines.map(mask);
