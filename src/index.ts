@@ -134,10 +134,12 @@ async function open(root: string, heartbeat: Heartbeat | undefined, pulse: Pulse
   const skills = instance.startSkills({ notify, ...(agent && { agent: agent.seam }) });
   const wakeUp = startWakeUp({
     ...{ root, logger },
+    // The agent first: it knows what it was told already, should telling people fail.
     tell: (event) => {
-      notify(event);
       agent?.onEvent(event);
+      if (!event.isOld) notify(event);
     },
+    awaited: () => agent?.awaited() ?? [],
   });
   agent?.start();
   stayUp(instance, [wakeUp, skills, heartbeat], [agent, page, discord]);
