@@ -1,7 +1,6 @@
 // The live log of one bot or process: what was printed last, and every new line as it comes, in a bounded part of the
 // page. Search shows only the lines that have the word, and marks it; while it is paused, lines are kept aside.
 
-import { subscribe } from './connection.js';
 import { button, el, fill } from './dom.js';
 import { drawProblem } from './draw.js';
 import { clean } from './words.js';
@@ -13,9 +12,9 @@ const shownLines = 1_000;
 
 /**
  * @param {string} name
- * @param {AbortSignal} gone
+ * @param {import('./watch.js').Watch} watch
  */
-export function logView(name, gone) {
+export function logView(name, watch) {
   /** @type {Line[]} */
   let lines = [];
   /** @type {Map<string, number>} the place of the newest line of each stream */
@@ -127,24 +126,18 @@ export function logView(name, gone) {
     kind = streams.value;
     drawAll();
   });
-  let stop = () => {};
-  const start = () => {
-    stop = subscribe(`/api/logs?process=${encodeURIComponent(name)}`, {
-      on: {
-        lines: take,
-        problem: (problem) => {
-          stop();
-          count.textContent = '';
-          fill(trouble, drawProblem(problem, button('Try again', start)));
-        },
-      },
-      lost: () => {
-        count.textContent = 'The log is interrupted; it goes on as soon as the bot answers.';
-      },
+  watch.on('lines', take);
+  watch.on('log-problem', (problem) => {
+    count.textContent = '';
+    const again = button('Try again', () => {
+      fill(trouble);
+      watch.again();
     });
-  };
-  gone.addEventListener('abort', () => stop());
-  start();
+    fill(trouble, drawProblem(problem, again));
+  });
+  watch.onLost(() => {
+    count.textContent = 'The log is interrupted; it goes on as soon as the bot answers.';
+  });
   return el(
     'section',
     { 'aria-label': 'Log' },
