@@ -49,7 +49,7 @@ export async function showLog(
       const [gap, reset] = [news.some((each) => each.gap), news.some((each) => each.reset)];
       if (isFirst || lines.length > 0 || reset) await stream.send('lines', { lines, gap, reset });
     } catch (error) {
-      return stream.send('problem', describeFailure(error));
+      return stream.send('log-problem', describeFailure(error));
     }
     await stream.pause(timing.lookMs);
   }

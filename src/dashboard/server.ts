@@ -114,13 +114,14 @@ function addRoutes(app: Hono, options: DashboardOptions, parts: ReturnType<typeo
   };
   app.get('/api/catalogue', (context) => context.json({ tools: describeTools(options.tools) }));
   app.get('/api/events', (context) => streams.open(context, (page) => parts.overview.show(page, hello)));
-  app.get('/api/logs', (context) => {
+  // One stream for both: a browser opens six connections to a host, for all of its tabs together.
+  app.get('/api/watch', (context) => {
     const name = nameOf(context);
-    return streams.open(context, (page) => showLog(dispatcher, page, name, timing));
-  });
-  app.get('/api/usage', (context) => {
-    const name = nameOf(context);
-    return streams.open(context, (page) => parts.samples.show(page, name));
+    return streams.open(context, async (page) => {
+      // Of the live bot there is a log, and no row that a sample could be taken of.
+      const samples = name === 'live' ? undefined : parts.samples.show(page, name);
+      await Promise.all([showLog(dispatcher, page, name, timing), samples]);
+    });
   });
   app.post('/api/call', async (context) => call(context, options, parts));
   app.post('/api/answer', async (context) => {

@@ -71,7 +71,7 @@ export function takeSamples(dispatcher: Dispatcher, clock: Clock, logger: Logger
           if (sample) await stream.send('sample', sample);
         } catch (error) {
           // Asked again and again, a refusal would fill the history: the page asks when somebody wants it.
-          return stream.send('problem', describeFailure(error));
+          return stream.send('usage-problem', describeFailure(error));
         }
         await stream.pause(timing.sampleMs);
       }

@@ -1,6 +1,5 @@
 // A chart of what a bot or process used lately. It is drawn by uPlot, which is loaded with the first chart.
 
-import { subscribe } from './connection.js';
 import { el, fill } from './dom.js';
 import { size } from './words.js';
 
@@ -13,10 +12,10 @@ const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 
 
 /**
  * CPU and memory of one bot or process, as they go on.
- * @param {string} name
+ * @param {import('./watch.js').Watch} watch
  * @param {AbortSignal} gone
  */
-export function usageCharts(name, gone) {
+export function usageCharts(watch, gone) {
   const place = el(
     'div',
     { class: 'charts' },
@@ -52,18 +51,13 @@ export function usageCharts(name, gone) {
     }
     for (const chart of charts) chart.draw(samples);
   };
-  const stop = subscribe(`/api/usage?process=${encodeURIComponent(name)}`, {
-    on: {
-      samples: (all) => {
-        samples = all;
-        void show();
-      },
-      sample: (sample) => {
-        samples = [...samples.slice(1 - kept), sample];
-        void show();
-      },
-      problem: () => stop(),
-    },
+  watch.on('samples', (all) => {
+    samples = all;
+    void show();
+  });
+  watch.on('sample', (sample) => {
+    samples = [...samples.slice(1 - kept), sample];
+    void show();
   });
   const redraw = () => {
     for (const chart of charts) chart.renew(samples);
@@ -71,7 +65,6 @@ export function usageCharts(name, gone) {
   window.addEventListener('theme', redraw, { signal: gone });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw, { signal: gone });
   gone.addEventListener('abort', () => {
-    stop();
     for (const chart of charts) chart.end();
   });
   return place;

@@ -7,12 +7,15 @@ const firstWaitMs = 500;
 const longestWaitMs = 5_000;
 /** The server speaks at least every 15 seconds; half-open connections say nothing at all. */
 const silenceMs = 40_000;
+/** A browser has six connections to a host, so a tab that nobody sees gives its own back after this time. */
+const hiddenMs = 5_000;
 
 /**
  * @typedef {object} Handlers
  * @property {Record<string, (data: any) => void>} on by the name of the event
  * @property {() => void} [opened]
  * @property {(reason: 'away' | 'locked') => void} [lost]
+ * @property {() => boolean} [isWanted] false when a stream that ends is not to be opened again
  */
 
 /**
@@ -21,7 +24,7 @@ const silenceMs = 40_000;
  * @param {Handlers} handlers
  * @param {boolean} [beats] whether the server sends something all the time
  */
-export function subscribe(path, { on, opened, lost }, beats = false) {
+export function subscribe(path, { on, opened, lost, isWanted = () => true }, beats = false) {
   /** @type {EventSource | undefined} */
   let source;
   /** @type {number | undefined} */
@@ -39,6 +42,8 @@ export function subscribe(path, { on, opened, lost }, beats = false) {
     source?.close();
     clearTimeout(silence);
     if (isOver) return;
+    if (!isWanted()) return;
+    source = undefined;
     clearTimeout(timer);
     timer = setTimeout(open, wait);
     wait = Math.min(longestWaitMs, wait * 1.6);
@@ -50,7 +55,8 @@ export function subscribe(path, { on, opened, lost }, beats = false) {
     if (reason && !isOver) lost?.(reason);
   };
   const open = () => {
-    if (isOver) return;
+    clearTimeout(timer);
+    if (isOver || document.hidden) return;
     source = new EventSource(path);
     source.onopen = () => {
       wait = firstWaitMs;
@@ -66,9 +72,26 @@ export function subscribe(path, { on, opened, lost }, beats = false) {
       });
     }
   };
+  /** @type {number | undefined} */
+  let leaving;
+  const seen = new AbortController();
+  const look = () => {
+    clearTimeout(leaving);
+    if (!document.hidden && !source) open();
+    if (!document.hidden) return;
+    leaving = setTimeout(() => {
+      source?.close();
+      source = undefined;
+      clearTimeout(timer);
+      clearTimeout(silence);
+    }, hiddenMs);
+  };
+  document.addEventListener('visibilitychange', look, { signal: seen.signal });
   open();
   return () => {
     isOver = true;
+    seen.abort();
+    clearTimeout(leaving);
     clearTimeout(timer);
     clearTimeout(silence);
     source?.close();

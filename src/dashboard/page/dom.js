@@ -31,6 +31,47 @@ export function fill(parent, ...children) {
 }
 
 /**
+ * The same, but what has not changed stays: a button that is being pressed, a text that is being marked. Listeners may be
+ * on links and fields alone, whose attributes say all that their listeners know.
+ * @param {Element} parent
+ * @param {...(Node | string | null | undefined | false)} children
+ */
+export function update(parent, ...children) {
+  const key = document.activeElement?.getAttribute('data-key');
+  merge(
+    parent,
+    children.filter((child) => present(child)).map((child) => wrap(child)),
+  );
+  // A row that moved is another element.
+  if (!key || document.activeElement?.getAttribute('data-key') === key) return;
+  const again = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  if (again instanceof HTMLElement) again.focus();
+}
+
+/** @param {Element} parent @param {readonly (Node | string)[]} children */
+function merge(parent, children) {
+  const old = [...parent.childNodes];
+  for (const [index, child] of children.entries()) {
+    const node = typeof child === 'string' ? document.createTextNode(child) : child;
+    const before = old[index];
+    if (!before) parent.append(node);
+    else if (before.isEqualNode(node)) continue;
+    else if (before instanceof Element && node instanceof Element && isFrame(before, node)) {
+      for (const { name } of [...before.attributes])
+        if (!node.hasAttribute(name)) before.removeAttribute(name);
+      for (const { name, value } of node.attributes) before.setAttribute(name, value);
+      merge(before, [...node.childNodes]);
+    } else before.replaceWith(node);
+  }
+  for (const node of old.slice(children.length)) node.remove();
+}
+
+/** @param {Element} before @param {Element} node */
+function isFrame(before, node) {
+  return before.tagName === node.tagName && !/^(A|BUTTON|INPUT|SELECT|FORM)$/.test(node.tagName);
+}
+
+/**
  * A button.
  * @param {string} text
  * @param {() => void} act

@@ -1,25 +1,23 @@
 // The live log of one bot or process: what was printed last, and every new line as it comes, in a bounded part of the
 // page. Search shows only the lines that have the word, and marks it; while it is paused, lines are kept aside.
 
-import { subscribe } from './connection.js';
 import { button, el, fill } from './dom.js';
 import { drawProblem } from './draw.js';
+import { createLogLines } from './log-lines.js';
 import { clean } from './words.js';
 
 const keptLines = 5_000;
+
 const shownLines = 1_000;
 
-/** @typedef {{stream: string, at: number, text: string}} Line */
+/** @typedef {import('./log-lines.js').Line} Line */
 
 /**
  * @param {string} name
- * @param {AbortSignal} gone
+ * @param {import('./watch.js').Watch} watch
  */
-export function logView(name, gone) {
-  /** @type {Line[]} */
-  let lines = [];
-  /** @type {Map<string, number>} the place of the newest line of each stream */
-  const newest = new Map();
+export function logView(name, watch) {
+  const log = createLogLines(keptLines);
   let [word, kind, isPaused, held] = ['', 'all', false, 0];
 
   const list = el('ol', {
@@ -65,21 +63,21 @@ export function logView(name, gone) {
   const say = () => {
     const found =
       word === ''
-        ? `${lines.length} lines`
-        : `${lines.filter(isShown).length} of ${lines.length} lines have “${word}”`;
+        ? `${log.lines.length} lines`
+        : `${log.lines.filter(isShown).length} of ${log.lines.length} lines have “${word}”`;
     count.textContent = isPaused
       ? `Paused; ${held} new lines wait.`
-      : `${found}${lines.length === keptLines ? ', the newest' : ''}`;
+      : `${found}${log.lines.length === keptLines ? ', the newest' : ''}`;
   };
   const drawAll = () => {
-    const shown = lines.filter(isShown).slice(-shownLines);
+    const shown = log.lines.filter(isShown).slice(-shownLines);
     list.replaceChildren(...shown.map((line) => draw(line, word)));
     if (shown.length === 0)
       list.append(
         el(
           'li',
           { class: 'empty' },
-          lines.length === 0 ? 'It has printed nothing yet.' : 'No line has this.',
+          log.lines.length === 0 ? 'It has printed nothing yet.' : 'No line has this.',
         ),
       );
     list.scrollTop = list.scrollHeight;
@@ -93,30 +91,17 @@ export function logView(name, gone) {
     while (list.childElementCount > shownLines) list.firstElementChild?.remove();
     if (follows) list.scrollTop = list.scrollHeight;
   };
-  const take = (/** @type {{lines: Line[], gap: boolean, reset: boolean}} */ { lines: all, gap, reset }) => {
+  const take = (/** @type {import('./log-lines.js').LogNews} */ news) => {
     fill(trouble);
-    if (reset) newest.clear();
-    // What was there before the connection was lost is told again.
-    const fresh = all
-      .filter(({ stream, at }) => at >= (newest.get(stream) ?? -1))
-      .map((line) => ({ ...line, text: clean(line.text) }));
-    const regrown = fresh.filter(({ stream, at }) => newest.get(stream) === at);
-    for (const line of regrown) {
-      const index = lines.findLastIndex(({ stream, at }) => stream === line.stream && at === line.at);
-      if (index >= 0) lines[index] = line;
-    }
-    const added = fresh.filter((line) => !regrown.includes(line));
-    const mark = { stream: 'gap', at: -1, text: '… lines were printed faster than they are shown here …' };
-    const isRedrawn = lines.length === 0 || regrown.length > 0;
-    lines = [...lines, ...(gap && lines.length > 0 ? [mark] : []), ...added].slice(-keptLines);
-    for (const { stream, at } of added) newest.set(stream, at);
+    const { added, isRedrawn } = log.take({
+      ...news,
+      lines: news.lines.map((line) => ({ ...line, text: clean(line.text) })),
+    });
     held += added.length;
     if (isPaused) return say();
-    if (isRedrawn) drawAll();
-    else {
-      add(added);
-      say();
-    }
+    if (isRedrawn) return drawAll();
+    add(added);
+    say();
   };
 
   search.addEventListener('input', () => {
@@ -127,24 +112,18 @@ export function logView(name, gone) {
     kind = streams.value;
     drawAll();
   });
-  let stop = () => {};
-  const start = () => {
-    stop = subscribe(`/api/logs?process=${encodeURIComponent(name)}`, {
-      on: {
-        lines: take,
-        problem: (problem) => {
-          stop();
-          count.textContent = '';
-          fill(trouble, drawProblem(problem, button('Try again', start)));
-        },
-      },
-      lost: () => {
-        count.textContent = 'The log is interrupted; it goes on as soon as the bot answers.';
-      },
+  watch.on('lines', take);
+  watch.on('log-problem', (problem) => {
+    count.textContent = '';
+    const again = button('Try again', () => {
+      fill(trouble);
+      watch.again();
     });
-  };
-  gone.addEventListener('abort', () => stop());
-  start();
+    fill(trouble, drawProblem(problem, again));
+  });
+  watch.onLost(() => {
+    count.textContent = 'The log is interrupted; it goes on as soon as the bot answers.';
+  });
   return el(
     'section',
     { 'aria-label': 'Log' },

@@ -44,14 +44,21 @@ describe.skipIf(browserPath === undefined)('the page in a browser', { timeout: 9
   });
 
   it('starts and stops a real bot, and shows what somebody else does to it', async () => {
-    const page = await startPage({ config: { bots: { worker: runsOn } } });
+    const page = await startPage({ config: { bots: { worker: runsOn, other: runsOn } } });
     const tab = await openTab(browser);
     await tab.goto(page.url);
     const row = tab.locator('tr[data-row="bot:worker"]');
     await row.getByText('never started').waitFor();
     await tab.getByRole('button', { name: 'Start worker' }).click();
     await row.getByText('running', { exact: true }).waitFor();
+    // What has not changed is not drawn anew: a button that is being pressed must not go away under the finger.
     await tab.getByRole('button', { name: 'Stop worker' }).waitFor();
+    const stop = await tab.locator('[data-key="stop:worker"]').elementHandle();
+    await tab.evaluate('document.querySelector(\'[data-key="link:worker"]\').focus()');
+    await page.call('start', { bot: 'other' });
+    await tab.locator('tr[data-row="bot:other"]').getByText('running', { exact: true }).waitFor();
+    expect(await tab.evaluate('document.activeElement.textContent')).toBe('worker');
+    expect(await stop?.isVisible()).toBe(true);
     await page.call('stop', { bot: 'worker' });
     await row.getByText('stopped', { exact: true }).waitFor();
     await page.call('start', { bot: 'worker' });
@@ -376,6 +383,51 @@ describe.skipIf(browserPath === undefined)('the page in a browser', { timeout: 9
     await tab.getByRole('link', { name: 'Processes', exact: true }).click();
     await tab.getByRole('button', { name: 'Start worker' }).click();
     await tab.locator('tr[data-row="bot:worker"]').getByText('running', { exact: true }).waitFor();
+  });
+
+  it('works in several tabs at once, and asks for nothing while nobody sees it', async () => {
+    const page = await startPage({ config: { bots: { worker: runsOn } }, timing: { lookMs: 100 } });
+    await page.call('start', { bot: 'worker' });
+    const tab = await openTab(browser);
+    await tab.goto(page.url);
+    const others = [await tab.context().newPage(), await tab.context().newPage()];
+    for (const each of [tab, ...others.slice(1)]) {
+      await each.goto(`${page.origin}/#/process/worker`);
+      await each.locator('.log').getByText('up').first().waitFor();
+    }
+    // A browser opens no more than six connections, for all tabs together.
+    await tab.bringToFront();
+    await tab.getByRole('button', { name: 'Pause worker' }).click();
+    await tab.getByRole('heading', { name: 'worker paused' }).waitFor();
+    for (const each of others) await each.close();
+    let calls = 0;
+    const { dispatcher } = page.instance;
+    const call = dispatcher.call.bind(dispatcher);
+    const counted: typeof call = (...given) => {
+      if (given[0].surface === 'page') calls += 1;
+      return call(...given);
+    };
+    Object.assign(dispatcher, { call: counted });
+    await until('it looks', () => calls > 3);
+    const hide = (isHidden: boolean) =>
+      tab.evaluate(
+        `Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+         document.dispatchEvent(new Event('visibilitychange'));`,
+      );
+    await hide(true);
+    let [before, since] = [-1, Date.now()];
+    await until(
+      'nothing is asked for a second',
+      () => {
+        if (before !== calls) since = Date.now();
+        before = calls;
+        return Date.now() - since > 1_000;
+      },
+      20_000,
+    );
+    await page.call('resume', { process: 'worker' });
+    await hide(false);
+    await tab.getByRole('heading', { name: 'worker running' }).waitFor();
   });
 
   it('says so when the bot ends in the middle of a call, and in a staging bot why nothing can be done', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import manager from '../../../skills/process-manager/index.ts';
 import { describeTools } from '../../../src/dashboard/catalogue.ts';
 import { complete, quoted, understand, wordsOf } from '../../../src/dashboard/page/command-line.js';
+import { createLogLines } from '../../../src/dashboard/page/log-lines.js';
 import { age, clean, duration, size } from '../../../src/dashboard/page/words.js';
 import { codeRoot } from '../../support/instance.ts';
 
@@ -110,6 +111,33 @@ describe('words', () => {
     ]);
     expect(age('2026-01-01T00:00:00Z', Date.parse('2026-01-01T02:30:00Z'))).toBe('2 h ago');
     expect([age(null), size(null), size(0), size(1_536)]).toEqual(['never', '–', '0 B', '1.5 KB']);
+  });
+});
+
+describe('the lines of a log', () => {
+  const line = (at: number, text: string, stream = 'stdout') => ({ stream, at, text });
+  const news = (...lines: ReturnType<typeof line>[]) => ({ lines, gap: false, reset: false });
+  const texts = (log: ReturnType<typeof createLogLines>) => log.lines.map(({ text }) => text);
+
+  it('stand there once, although they are told again, and grow', () => {
+    const log = createLogLines(10);
+    log.take(news(line(0, 'a'), line(2, 'b'), line(0, 'e', 'stderr')));
+    expect(log.take(news(line(0, 'a'), line(2, 'b'), line(4, 'c')))).toEqual({
+      added: [line(4, 'c')],
+      isRedrawn: false,
+    });
+    expect(log.take(news(line(4, 'c and more'), line(20, 'd'))).isRedrawn).toBe(true);
+    expect(texts(log)).toEqual(['a', 'b', 'e', 'c and more', 'd']);
+  });
+
+  it('are bounded, begin again with an emptied log, and show where some are missing', () => {
+    const log = createLogLines(4);
+    log.take(news(...[0, 1, 2, 3, 4, 5].map((at) => line(at, `n${at}`))));
+    expect(texts(log)).toEqual(['n2', 'n3', 'n4', 'n5']);
+    log.take({ lines: [line(0, 'new')], gap: false, reset: true });
+    expect(texts(log)).toEqual(['n3', 'n4', 'n5', 'new']);
+    log.take({ ...news(line(90, 'far')), gap: true });
+    expect(texts(log).slice(-3)).toEqual(['new', expect.stringContaining('faster than'), 'far']);
   });
 });
 

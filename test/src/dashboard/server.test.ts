@@ -46,7 +46,7 @@ describe('who is let in', () => {
 
   it('refuses everybody without a cookie, and says how to get in', async () => {
     const page = await startPage();
-    for (const path of ['/api/catalogue', '/api/events', '/api/logs?process=live']) {
+    for (const path of ['/api/catalogue', '/api/events', '/api/watch?process=live']) {
       expect(await refusal(await fetch(new URL(path, page.origin)))).toEqual([401, 'not_let_in']);
     }
     for (const path of ['/', '/main.js', '/nothing']) {
@@ -250,9 +250,9 @@ describe('calls', () => {
     expect((await page.call('run', { command: 'true' }))[0]).toMatchObject({
       error: { code: 'denied_by_policy' },
     });
-    const stream = await openStream(page, '/api/logs?process=live');
+    const stream = await openStream(page, '/api/watch?process=live');
     await stream.ended;
-    expect(stream.of('problem')).toMatchObject([{ code: 'denied_by_policy' }]);
+    expect(stream.of('log-problem')).toMatchObject([{ code: 'denied_by_policy' }]);
   });
 });
 

@@ -102,7 +102,7 @@ it('looks at nothing while nobody looks, and ends every stream with the server',
     return isSame;
   });
   const quiet = calls;
-  const last = await openStream(page, '/api/logs?process=live');
+  const last = await openStream(page, '/api/watch?process=live');
   await until('the log is read', () => calls > quiet);
   await page.close();
   await last.ended;
@@ -112,7 +112,7 @@ it('follows a log line by line: the unfinished one, a burst, a log that was empt
   const page = await startPage({ timing: { lookMs: 20 } });
   const log = liveLog(page);
   writeFileSync(log, Array.from({ length: 1_000 }, (_, index) => `old ${index}\n`).join(''));
-  const stream = await openStream(page, '/api/logs?process=live');
+  const stream = await openStream(page, '/api/watch?process=live');
   const news = () => stream.of<Lines>('lines');
   await until('the end of the log is there', () => news().length > 0);
   const first = news()[0]?.lines.map(({ text }) => text) ?? [];
@@ -154,7 +154,7 @@ it('tells the streams of a process apart, and says when there is none of that na
     wait: 10,
   });
   expect(ran.at(-1)).toMatchObject({ type: 'result' });
-  const stream = await openStream(page, '/api/logs?process=two');
+  const stream = await openStream(page, '/api/watch?process=two');
   await until('its log is there', () => stream.of('lines').length > 0);
   const { lines } = stream.of<Lines>('lines')[0] ?? { lines: [] };
   expect(lines.map(({ stream: kind, text }) => `${kind} ${text}`)).toEqual([
@@ -162,10 +162,10 @@ it('tells the streams of a process apart, and says when there is none of that na
     'stdout out',
     'stderr err',
   ]);
-  const none = await openStream(page, '/api/logs?process=nobody');
+  const none = await openStream(page, '/api/watch?process=nobody');
   await none.ended;
-  expect(none.of('problem')).toMatchObject([{ code: 'unknown_process' }]);
-  expect((await page.fetch('/api/logs')).status).toBe(400);
+  expect(none.of('log-problem')).toMatchObject([{ code: 'unknown_process' }]);
+  expect((await page.fetch('/api/watch')).status).toBe(400);
 });
 
 it('masks secrets in a live log, a key too whose lines come one by one, or began before the first that is shown', async () => {
@@ -180,7 +180,7 @@ it('masks secrets in a live log, a key too whose lines come one by one, or began
   // The 400 lines that are shown first begin within the key.
   const after = Array.from({ length: 385 }, (_, index) => `line ${index}`);
   writeFileSync(log, `${[...Array.from({ length: 300 }, () => 'before'), ...key, ...after].join('\n')}\n`);
-  const stream = await openStream(page, '/api/logs?process=live');
+  const stream = await openStream(page, '/api/watch?process=live');
   const text = () => JSON.stringify(stream.of('lines'));
   await until('the log is there', () => text().includes('line 384'));
   appendFileSync(log, `the password is ${secret}\n`);
@@ -207,13 +207,13 @@ it('shows no token of the page in the log of the bot', async () => {
 it('samples what is looked at, and keeps the samples for whoever looks next', async () => {
   const page = await startPage({ config: { policy: { run: 'allow' } }, timing: { sampleMs: 50 } });
   await page.call('run', { command: 'while :; do :; done', name: 'busy' });
-  const stream = await openStream(page, '/api/usage?process=busy');
+  const stream = await openStream(page, '/api/watch?process=busy');
   await until('it is sampled', () => stream.of('sample').length > 2, 30_000);
   const [sample] = stream.of<{ cpuPercent: number; memoryBytes: number }>('sample').slice(-1);
   expect(sample?.memoryBytes).toBeGreaterThan(100_000);
   expect(stream.of<{ cpuPercent: number }>('sample').some(({ cpuPercent }) => cpuPercent > 5)).toBe(true);
   stream.close();
-  const next = await openStream(page, '/api/usage?process=busy');
+  const next = await openStream(page, '/api/watch?process=busy');
   await until('the samples are there', () => next.of('samples').length > 0);
   expect(next.of<unknown[]>('samples')[0]?.length).toBeGreaterThan(2);
 });

@@ -1,7 +1,7 @@
 // All bots and processes, with their state as it is now, and what can be done with them.
 
 import { act } from '../activity.js';
-import { button, el, fill } from '../dom.js';
+import { button, el, fill, update } from '../dom.js';
 import { chip, drawEmpty, drawProblem } from '../draw.js';
 import { age, clean, duration, size } from '../words.js';
 
@@ -16,21 +16,19 @@ export function overviewView(state, gone) {
       return;
     }
     if (!state.isKnown) return fill(bots, el('p', { class: 'quiet' }, 'Asking the bot what runs …'));
-    keepFocus(() => {
-      fill(bots, table(['Bot', 'State', 'PID', 'Up', 'Memory', 'Restarts', 'Do'], state.bots.map(botRow)));
-      const rows = state.processes.map(processRow);
-      fill(
-        processes,
-        rows.length > 0
-          ? table(['Process', 'State', 'PID', 'Started', 'Command', 'Do'], rows)
-          : drawEmpty(
-              'Nothing runs, and nothing ended within the last day.',
-              'Start something with the form below, or in the ',
-              el('a', { href: '#/console' }, 'console'),
-              '.',
-            ),
-      );
-    });
+    update(bots, table(['Bot', 'State', 'PID', 'Up', 'Memory', 'Restarts', 'Do'], state.bots.map(botRow)));
+    const rows = state.processes.map(processRow);
+    update(
+      processes,
+      rows.length > 0
+        ? table(['Process', 'State', 'PID', 'Started', 'Command', 'Do'], rows)
+        : drawEmpty(
+            'Nothing runs, and nothing ended within the last day.',
+            'Start something with the form below, or in the ',
+            el('a', { href: '#/console' }, 'console'),
+            '.',
+          ),
+    );
   };
   state.listen('rows', gone, show);
   const timer = setInterval(show, 10_000);
@@ -46,14 +44,6 @@ export function overviewView(state, gone) {
     processes,
     runForm(),
   );
-}
-
-/** A row is only redrawn as a whole, so what had the focus gets it back. @param {() => void} redraw */
-function keepFocus(redraw) {
-  const key = document.activeElement?.getAttribute('data-key');
-  redraw();
-  if (key)
-    /** @type {HTMLElement | null} */ (document.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
 }
 
 /** @param {string[]} columns @param {HTMLElement[]} rows */

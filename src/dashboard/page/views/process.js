@@ -2,22 +2,24 @@
 
 import { call, problemOf } from '../api.js';
 import { usageCharts } from '../chart.js';
-import { el, fill } from '../dom.js';
+import { el, fill, update } from '../dom.js';
 import { chip, drawProblem } from '../draw.js';
 import { logView } from '../log-view.js';
+import { watch } from '../watch.js';
 import { clean, duration, size, when } from '../words.js';
 import { actionsFor } from './overview.js';
 
 /** @type {import('../main.js').View} */
 export function processView(state, gone, key) {
+  const watched = watch(key, gone);
   const head = el('div');
   const more = el('div');
   const show = () => {
     const bot = state.rows.get(`bot:${key}`);
     const process = state.rows.get(`process:${key}`);
-    if (bot) fill(head, ...botHead(bot));
-    else if (process) fill(head, ...processHead(process));
-    else fill(head, el('h1', {}, key === 'live' ? 'The live bot' : clean(key)));
+    if (bot) update(head, ...botHead(bot));
+    else if (process) update(head, ...processHead(process));
+    else update(head, el('h1', {}, key === 'live' ? 'The live bot' : clean(key)));
   };
   let before = '';
   const look = () => {
@@ -37,10 +39,10 @@ export function processView(state, gone, key) {
     {},
     el('p', {}, el('a', { href: '#/' }, '← All processes')),
     head,
-    key === 'live' ? null : usageCharts(key, gone),
+    key === 'live' ? null : usageCharts(watched, gone),
     more,
     el('h2', {}, 'Log'),
-    logView(key, gone),
+    logView(key, watched),
   );
 }
 
