@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['node_modules/**', 'staging/**', 'backups/**'],
+    exclude: ['node_modules/**', 'staging/**', 'backups/**', 'dist/**'],
     pool: 'forks',
     // Most tests wait for real processes, and two of them may wait on one core.
     maxWorkers: 2 * availableParallelism(),

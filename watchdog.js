@@ -274,19 +274,18 @@ function createWatch(memory, { event, work, reason }, isApplying) {
 
 /** Runs through the table until it ends; the exit code. @param {Watch} w @param {string} event @returns {Promise<number>} */
 function run(w, event) {
-  const ended = new Promise((resolve) => {
-    w.end = resolve;
+  const ended = new Promise((resolve) => Object.assign(w, { end: resolve }));
+  onSignals(['SIGTERM', 'SIGINT', 'SIGHUP'], (signal) => {
+    if (w.state !== 'ending') say(`${signal}: stopping the bot`);
+    dispatch(w, 'end');
   });
-  for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGTERM', 'SIGINT', 'SIGHUP'])) {
-    process.on(signal, () => {
-      if (w.state !== 'ending') say(`${signal}: stopping the bot`);
-      dispatch(w, 'end');
-    });
-  }
   // A signal from before this start was meant for a live bot that has been started since.
   attempt(() => disk.remove(restartSignal, { force: true, recursive: true }));
   attempt(() => repairTrim(w.live));
-  const look = () => attempt(() => tick(w));
+  const look = () => {
+    attempt(() => tick(w));
+    keepManagerCalm();
+  };
   const timer = setInterval(look, times.pollMs);
   w.closers.push(() => clearInterval(timer));
   try {
@@ -299,10 +298,9 @@ function run(w, event) {
     // Too many watches on this machine: looking every few milliseconds is enough.
   }
   const { trial } = w.memory;
-  const reason =
-    w.reason ||
-    `it was started ${trial ? trial.starts : 0} times and survived none: ${trial ? trial.ends.join('; ') : ''}`;
-  dispatch(w, event, { reason });
+  const ends = trial ? `${trial.starts} times and survived none: ${trial.ends.join('; ')}` : '0 times';
+  dispatch(w, event, { reason: w.reason || `it was started ${ends}` });
+  tellManager({ READY: '1' });
   return /** @type {Promise<number>} */ (ended);
 }
 
@@ -330,6 +328,7 @@ function dispatch(w, event, info = {}) {
     say(`${w.state}: ${reason}`);
     dispatch(w, 'stuck', { reason });
   }
+  if (row[3]) reportState(w);
 }
 
 /** @typedef {(w: Watch, info: {reason?: string, code?: number | null}) => boolean} Guard */
@@ -366,8 +365,10 @@ const actions = {
     w.timer = setTimeout(() => dispatch(w, 'time'), times.lastResortMs);
   },
   refuse: (w) => {
-    say('the bot refuses its configuration (see above). Mend it, then start again: npm start');
-    w.exitCode = 1;
+    say(
+      'the bot refuses its configuration (see above). Mend it, then start again: npm start, or node watchdog.js',
+    );
+    w.exitCode = configurationExit;
   },
   giveUp: (w) => {
     const list = wayBack(w.memory);
@@ -1281,9 +1282,7 @@ function tryWatchdog(w, release) {
   w.isInstalling = true;
   installWatchdog(w, release)
     .catch((error) => say(`watchdog.js of ${release.journal.version}: ${messageOf(error)}`))
-    .finally(() => {
-      w.isInstalling = false;
-    });
+    .finally(() => Object.assign(w, { isInstalling: false }));
 }
 
 /** @param {Watch} w @param {Release} release */
@@ -1405,12 +1404,11 @@ function stayBehind(w, release, child) {
     const holder = readJson(lockPath);
     return holder && isAlive(holder) ? holder : undefined;
   };
-  process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT').removeAllListeners('SIGHUP');
-  for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGTERM', 'SIGINT', 'SIGHUP']))
-    process.on(signal, () => {
-      const holder = successor();
-      if (holder) signalOne(holder.pid, signal);
-    });
+  // SIGABRT comes from a service manager that has heard nothing for too long.
+  onSignals(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGABRT'], (signal) => {
+    const holder = successor();
+    if (holder) signalOne(holder.pid, signal);
+  });
   // One that took over from another has nobody who waits for it.
   const isWaitedFor = !process.argv.includes('--takeover');
   const timer = setInterval(() => {
@@ -1441,7 +1439,6 @@ function takeBackWatchdog(release, reason) {
   disk.remove(lockPath, { force: true });
   takeLock(lockPath);
   const memory = readMemory();
-  process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT').removeAllListeners('SIGHUP');
   const work = survey(memory);
   run(createWatch(memory, work, false), work.event).then((code) => {
     disk.remove(lockPath, { force: true });
@@ -1553,9 +1550,10 @@ function readSettings(last, isLenient) {
     );
     return last || parseSettings({});
   }
-  throw new Refusal(
-    `config.json cannot be read: ${problem}\n-> Mend the file, then start again: npm start. The place is shown by: npx understudy list`,
+  const refusal = new Refusal(
+    `config.json cannot be read: ${problem}\n-> Mend the file, then start again: npm start, or node watchdog.js. The place is shown by: npx understudy list`,
   );
+  throw Object.assign(refusal, { exitCode: configurationExit });
 }
 
 /** The candidate's own settings, for its trial. @param {Watch} w @param {Release | undefined} release @returns {Settings} */
@@ -2211,6 +2209,50 @@ function setting(name, usual) {
   return value > 0 ? value : usual;
 }
 
+/** From now on they mean this. @param {NodeJS.Signals[]} names @param {(signal: NodeJS.Signals) => void} act */
+function onSignals(names, act) {
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGABRT']) process.removeAllListeners(name);
+  for (const name of names) process.on(name, () => act(name));
+}
+
+/** What a service manager was not told yet, and since when something is being told. */
+const manager = { news: {}, isBeingTold: false, calmedAt: -Infinity };
+
+/**
+ * Tells it to systemd (Type=notify), or to whatever else has set NOTIFY_SOCKET. Node cannot speak to that socket, but
+ * systemd-notify can: one at a time, for 5 s at most, and nobody waits for it. @param {Record<string, string>} news
+ */
+function tellManager(news) {
+  if (!process.env.NOTIFY_SOCKET) return;
+  Object.assign(manager.news, news);
+  const words = Object.entries(manager.news).map(([name, value]) => `${name}=${value}`);
+  // That it ends cannot wait: soon nobody is left to say it.
+  if ((manager.isBeingTold && !news.STOPPING) || words.length === 0) return;
+  const program = attempt(() =>
+    spawn('systemd-notify', words, { stdio: 'ignore', timeout: 5000, killSignal: 'SIGKILL' }),
+  );
+  Object.assign(manager, { news: {}, isBeingTold: program !== undefined });
+  program?.once('error', (error) => say(`the service manager was not told: ${error.message}`));
+  program?.once('close', () => {
+    manager.isBeingTold = false;
+    tellManager({});
+  });
+}
+
+/** That it looks around is the sign of life that WatchdogSec= asks for, given three times within it. */
+function keepManagerCalm() {
+  if (!(performance.now() - manager.calmedAt > Number(process.env.WATCHDOG_USEC) / 3000)) return;
+  manager.calmedAt = performance.now();
+  tellManager({ WATCHDOG: '1' });
+}
+
+/** @param {Watch} w */
+function reportState(w) {
+  const pid = w.live && w.live.pid > 0 ? `, PID ${w.live.pid}` : '';
+  const isOver = w.state === 'ending' || w.state === 'ended';
+  tellManager({ STATUS: `${versionOf(w)}: ${w.state}${pid}`, ...(isOver ? { STOPPING: '1' } : {}) });
+}
+
 /** In the terminal, and in logs/watchdog.log. @param {string} message */
 function say(message) {
   console.log(`watchdog: ${message}`);
@@ -2228,5 +2270,5 @@ function say(message) {
 
 main().catch((error) => {
   say(error instanceof Refusal ? error.message : `failed: ${error?.stack}`);
-  process.exitCode = 1;
+  process.exitCode = error?.exitCode || 1;
 });

@@ -8,7 +8,8 @@ import memory from '../skills/memory/index.ts';
 import processManager from '../skills/process-manager/index.ts';
 import type { Tool } from '../skills/tool.ts';
 import workshop from '../skills/workshop/index.ts';
-import { startAllVerb } from '../src/cli/start-all.ts';
+import type { OwnVerb } from '../src/cli/own-verb.ts';
+import { ownVerbs } from '../src/cli/own-verbs.ts';
 import { allowed } from '../src/config/explain.ts';
 import { configJsonSchema, type JsonSchema } from '../src/config/schema.ts';
 
@@ -87,10 +88,12 @@ function commandsPage(tools: readonly Tool[]): string {
       examples.length === 0 ? '' : `\`\`\`sh\n${examples.join('\n\n')}\n\`\`\`\n`,
     ].join('\n');
   });
-  const own = [startAllVerb].map(
-    ({ name, description, examples }) =>
-      `## \`${name}\`\n\n${description}\n\nAt the command line only.\n\n\`\`\`sh\n${examples.map(({ command, explains }) => `# ${explains}\nunderstudy ${command}`).join('\n\n')}\n\`\`\`\n`,
-  );
+  const own = ownVerbs.map((verb) => {
+    const examples = (verb.examples ?? []).map(
+      ({ command, explains }) => `# ${explains}\nunderstudy ${command}`,
+    );
+    return `## \`${verb.name}\`\n\n${verb.description}\n\nAt the command line only.\n\n${inputTable(verb)}\n\`\`\`sh\n${examples.join('\n\n')}\n\`\`\`\n`;
+  });
   return `${note}
 
 # Commands
@@ -102,7 +105,7 @@ function commandsPage(tools: readonly Tool[]): string {
 ${[...sections, ...own].join('\n')}`;
 }
 
-function inputTable(tool: Tool): string {
+function inputTable(tool: Tool | OwnVerb): string {
   const schema = z.toJSONSchema(tool.input, { io: 'input' }) as JsonSchema;
   const rows = rowsOf('', schema);
   if (rows.length === 0) return '';

@@ -16,18 +16,20 @@ export interface AgentHostOptions {
   readonly instance: Instance;
   readonly places: readonly Place[];
   readonly notify: Bot['notify'];
+  /** Where work talks that nobody has asked for in a channel. */
+  readonly usualChannel: string | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
 
 /** The agent, which works from `start` on; undefined where there is no model for it. */
 export function createAgentOf(options: AgentHostOptions): Agent | undefined {
-  const { instance, places, notify, logger, clock } = options;
+  const { instance, places, notify, usualChannel, logger, clock } = options;
   const models = instance.models();
   if (!models) return undefined;
   const { root, config, catalogue, dispatcher, database, briefings } = instance;
   return createAgent({
-    ...{ root, config, dispatcher, database, briefings, notify, logger, clock },
+    ...{ root, config, dispatcher, database, briefings, notify, usualChannel, logger, clock },
     tools: catalogue.entries,
     model: models.main,
     chat: joined(places),

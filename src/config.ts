@@ -34,7 +34,7 @@ export function findRoot(named: string | undefined, currentFolder: string): stri
       missing ? `There is no folder ${root}.` : `${root} is not an instance: it holds no config.json.`,
       missing
         ? 'Name the folder that holds config.json: understudy --root DIR …'
-        : `Make it one with an empty configuration: echo '{}' > ${join(root, 'config.json')}`,
+        : `Make it one: understudy init ${root}`,
     );
   }
   for (let folder = resolve(currentFolder); ; folder = dirname(folder)) {
@@ -44,7 +44,7 @@ export function findRoot(named: string | undefined, currentFolder: string): stri
   throw new Failure(
     'unknown_root',
     `Neither ${currentFolder} nor a folder above it is an instance: none holds config.json.`,
-    'Go to the folder of your bot, or name it: understudy --root DIR … (or set UNDERSTUDY_ROOT)',
+    'Go to the folder of your bot, or name it: understudy --root DIR … (or set UNDERSTUDY_ROOT). A bot that is none yet: understudy init DIR',
   );
 }
 

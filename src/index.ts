@@ -3,11 +3,20 @@
 
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createMask } from '../skills/process-manager/index.ts';
 import { loadSkills } from '../skills/registry.ts';
 import { isFailure } from '../skills/tool.ts';
 import type { Agent } from './agent/index.ts';
 import { createAgentOf } from './agent-host.ts';
 import { findRoot } from './config.ts';
+import {
+  checkDashboard,
+  createPageChat,
+  dashboardMigrations,
+  isPageChannel,
+  pageChannel,
+  startDashboard,
+} from './dashboard/index.ts';
 import { checkDiscord, type Discord, discordMigrations, startDiscord } from './discord/index.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { type Instance, openInstance, skillsFolder } from './instance.ts';
@@ -70,11 +79,12 @@ async function open(root: string, heartbeat: Heartbeat | undefined, pulse: Pulse
     loaded,
     environment: process.env,
     logger,
-    migrations: discordMigrations,
+    migrations: [...discordMigrations, ...dashboardMigrations],
   });
   instance.database();
   if (!heartbeat) {
     await checkDiscord();
+    await checkDashboard();
     check(instance, loaded.failures);
     return;
   }
@@ -98,23 +108,41 @@ async function open(root: string, heartbeat: Heartbeat | undefined, pulse: Pulse
           onStop: (request) => agent?.onStop(request) ?? false,
         }),
   });
-  const { notify } = discord;
+  const { config, database } = instance;
+  const mask = createMask(config.environment.secrets);
+  const pageChat = createPageChat({ database, clock, logger, mask });
+  const notify: Discord['notify'] = (notice) => {
+    // What was asked for on the page is told there; where nobody wants Discord, the page is where people look.
+    if (isPageChannel(notice.channel) || discord.state() === 'off') pageChat.notice(notice.text);
+    if (!isPageChannel(notice.channel)) discord.notify(notice);
+  };
   agent = createAgentOf({
     ...{ instance, notify, logger, clock },
-    places: [{ chat: discord.chat, owns: () => discord.state() !== 'off' }],
+    places: [
+      { chat: pageChat, owns: isPageChannel },
+      { chat: discord.chat, owns: () => discord.state() !== 'off' },
+    ],
+    usualChannel: config.environment.wakeChannelId ?? (discord.state() === 'off' ? pageChannel : undefined),
+  });
+  const page = startDashboard({
+    ...{ root, config, tools: instance.catalogue.entries, dispatcher: instance.dispatcher },
+    ...{ logger, clock, chat: pageChat, print: (text) => process.stdout.write(text) },
+    ...(agent && { agent }),
   });
   pulse.discord = discord.state;
   pulse.busy = () => agent?.busy() ?? 0;
   const skills = instance.startSkills({ notify, ...(agent && { agent: agent.seam }) });
   const wakeUp = startWakeUp({
     ...{ root, logger },
+    // The agent first: it knows what it was told already, should telling people fail.
     tell: (event) => {
-      notify(event);
       agent?.onEvent(event);
+      if (!event.isOld) notify(event);
     },
+    awaited: () => agent?.awaited() ?? [],
   });
   agent?.start();
-  stayUp(instance, [wakeUp, skills, heartbeat], [agent, discord]);
+  stayUp(instance, [wakeUp, skills, heartbeat], [agent, page, discord]);
   // Last: whoever reads it may ask the bot to end at once, and it has to know how.
   heartbeat.ready();
 }

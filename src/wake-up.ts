@@ -51,6 +51,8 @@ export interface Event {
   readonly subject: string;
   /** The channel that asked. */
   readonly channel?: string;
+  /** Another release has come since: people need not be told, but the agent may still wait for it. */
+  readonly isOld?: boolean;
 }
 
 export interface WakeUpOptions {
@@ -58,6 +60,8 @@ export interface WakeUpOptions {
   readonly logger: Logger;
   /** Takes one event to people. When it throws, the event is told later. */
   tell(event: Event): void;
+  /** The subjects that somebody waits for. */
+  awaited?(): readonly string[];
 }
 
 /** Tells what happened, and goes on looking: a release that is on trial now gets its verdict while the bot runs. */
@@ -74,10 +78,10 @@ export function startWakeUp(options: WakeUpOptions): { stop(): void } {
   return { stop: () => clearInterval(timer) };
 }
 
-function tellNews({ root, tell }: WakeUpOptions): void {
+function tellNews({ root, tell, awaited }: WakeUpOptions): void {
   const before = readMemory(root);
   let memory = takeContext(root, before);
-  for (const event of findEvents(root, memory)) {
+  for (const event of findEvents(root, memory, awaited?.() ?? [])) {
     if (!memory.told.includes(event.id)) {
       tell(event);
       memory = { ...memory, told: [...memory.told, event.id].slice(-mostRemembered) };
@@ -90,7 +94,7 @@ function tellNews({ root, tell }: WakeUpOptions): void {
 }
 
 /** Everything that could be told now, told or not, oldest first. */
-function findEvents(root: string, { context }: Memory): Event[] {
+function findEvents(root: string, { context }: Memory, awaited: readonly string[]): Event[] {
   const releases = readReleases(root);
   const current = releases.filter(({ state }) => state === 'good').at(-1);
   const isOpen = releases.some(({ state }) => ['switching', 'trial', 'reverting'].includes(state));
@@ -101,7 +105,13 @@ function findEvents(root: string, { context }: Memory): Event[] {
   if (current) events.push(goodEvent(current));
   // A promotion is told by its verdict.
   if (context && context.action !== 'promote') events.push(contextEvent(context, live));
-  return events;
+  // Another one may have come before anybody looked, or a person took it back: whoever waits must not wait for ever.
+  const old = releases.filter(
+    ({ name, state }) =>
+      ['good', 'reverted', 'failed'].includes(state) && awaited.includes(`release:${name}`),
+  );
+  const told = new Set(events.map(({ subject }) => subject));
+  return isOpen ? events : [...events, ...old.map(oldEvent).filter(({ subject }) => !told.has(subject))];
 }
 
 function goodEvent({ name, version, stagedBy, channel }: Release): Event {
@@ -113,6 +123,13 @@ function goodEvent({ name, version, stagedBy, channel }: Release): Event {
     forAgent: `${text} It was promoted${stagedBy ? ` by ${stagedBy}` : ''}, has passed its trial, and is the code that runs now.`,
     ...(channel ? { channel } : {}),
   };
+}
+
+/** What became of a release while nobody looked, or before another one came. */
+function oldEvent({ name, version, state }: Release): Event {
+  const text = state === 'good' ? `${version} was live.` : `${version} was taken back.`;
+  const forAgent = `${text} What runs now, and why, process_releases shows.`;
+  return { id: `old:${state}:${name}`, text, subject: `release:${name}`, forAgent, isOld: true };
 }
 
 function revertedEvent(
@@ -128,13 +145,18 @@ function revertedEvent(
       : state === 'inconsistent'
         ? `${version} failed and could not be taken back yet: ${reason}.`
         : `${version} failed and ${live} is back: ${reason}.`;
-  const last = (count: number) =>
-    lines.length === 0 ? '' : `\nIts last lines:\n${lines.slice(-count).join('\n')}`;
+  const last = (count: number, mark = '') =>
+    lines.length === 0
+      ? ''
+      : `\nIts last lines:\n${lines
+          .slice(-count)
+          .map((line) => `${mark}${line}`)
+          .join('\n')}`;
   return {
     id: `reverted:${release}:${at}`,
     text: `${outcome}${last(linesForPeople)}`,
     subject: `release:${release}`,
-    forAgent: `${outcome}${last(lines.length)}\nMore of its log: backups/${release}/live.log. Its code: backups/${release}/next/.`,
+    forAgent: `${outcome}${last(lines.length, '> ')}\nMore of its log: backups/${release}/live.log. Its code: backups/${release}/next/.`,
     ...(channel ? { channel } : {}),
   };
 }

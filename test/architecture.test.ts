@@ -111,7 +111,20 @@ const table: ImportTable = {
     'src/history.ts',
     'src/agent',
   ],
-  'src/cli': [...surface, 'skills/registry.ts', 'src/instance.ts', 'src/mcp', 'src/dashboard'],
+  'src/cli': [
+    ...surface,
+    'skills/registry.ts',
+    'src/instance.ts',
+    'src/mcp',
+    'src/dashboard',
+    'src/init',
+    'src/service',
+  ],
+  // The package: a host like src/index.ts. What makes slash commands of a catalogue has no door of its own, since the
+  // door of src/discord leads to a connection, which a bot that embeds us has already.
+  'src/embed': [contract, manager, 'skills/dispatch.ts', 'src/instance.ts', 'src/discord/*', 'src/discord'],
+  'src/service': [contract],
+  'src/init': [contract, 'src/config.ts'],
   'src/welcome.ts': ['src/instance.ts'],
   'src/agent-host.ts': [contract, 'src/agent', 'src/instance.ts'],
   'src/heartbeat.ts': [contract],
@@ -135,9 +148,12 @@ const entries = [
   'src/index.ts',
   'src/cli/understudy.js',
   'src/cli/index.ts',
+  // The browser loads it.
+  'src/dashboard/page/main.js',
   `${manager}/index.ts`,
   'skills/memory/index.ts',
   'skills/workshop/index.ts',
+  'src/embed/index.ts',
 ];
 
 const longFiles = {
@@ -145,7 +161,7 @@ const longFiles = {
     limit: 380,
     reason: 'the whole contract in one file, so that it moves to another host as one',
   },
-  'watchdog.js': { limit: 2250, reason: 'one file by contract: it must run when everything else is broken' },
+  'watchdog.js': { limit: 2275, reason: 'one file by contract: it must run when everything else is broken' },
 };
 
 const sources = readSources(root, ['src', 'skills', 'watchdog.js']);

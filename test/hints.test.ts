@@ -2,13 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import manager from '../skills/process-manager/index.ts';
-import { startAllVerb } from '../src/cli/start-all.ts';
+import { ownVerbs } from '../src/cli/own-verbs.ts';
 
 const root = join(import.meta.dirname, '..');
 
 it('names no verb in an error, a hint or an example that the command line does not have', () => {
   const verbs = new Set([
-    startAllVerb.name,
+    ...ownVerbs.map(({ name }) => name),
     ...manager.tools.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
   ]);
   const named = ['src', 'skills'].flatMap((folder) =>

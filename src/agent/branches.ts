@@ -2,6 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { Actor, Clock } from '../../skills/tool.ts';
+import type { Asker } from './allowance.ts';
 import type { Usage } from './model/index.ts';
 import { type BranchEvent, type BranchStatus, nextStatus } from './states.ts';
 
@@ -21,8 +22,12 @@ export interface Branch {
   /** Whose rights its tools have at present. */
   readonly actor: Actor;
   readonly status: BranchStatus;
-  /** `release:NAME`, `restart`, `confirmation: …`, `answer: …`. */
+  /** What it waits for from a person: `confirmation: …`, or `answer: …` with its question. */
   readonly waitsFor: string | null;
+  /** What replaces its process, and then wakes it: `release:NAME`, `rollback` or `restart`. */
+  readonly awaits: string | null;
+  /** Who asked for the turn that is under way. */
+  readonly asker: Asker;
   /** What stands for the messages that were folded away. */
   readonly summary: string | null;
   /** The end of an answer that people may not have seen yet. */
@@ -52,26 +57,42 @@ export interface Branches {
   newestIn(channel: string): Branch | undefined;
   /** Those of the clock that were active since then. */
   ofCyclesSince(since: string): Branch[];
+  /** How many are to be worked on. */
+  countRunning(): number;
+  /** Those that are not over and have something to say that people may not have seen. */
+  withUnsaid(): Branch[];
   /** The branch that a message of ours belongs to. */
   ofPost(messageId: string): Branch | undefined;
   /** Moves it along the table of states; false where the event means nothing now. */
   move(id: string, event: BranchEvent, waitsFor?: string): boolean;
-  /** What it was waiting for has come. */
+  /** Its process is to be replaced; it is woken by what becomes of that. */
+  await(id: string, subject: string): void;
+  /** What replaced its process has come. */
   satisfy(id: string): void;
-  serve(id: string, actor: Actor): void;
+  /** Whom it serves from now on, and who asked for that. */
+  serve(id: string, actor: Actor, asker: Asker): void;
+  /** A person has said something, which answers its question. */
+  answer(id: string): void;
+  /** A turn begins, or goes on in another process: how many processes have begun it by now. */
+  enter(id: string): number;
+  /** Its turn is over, or, with `goesOn`, left to the next process in order. */
+  leave(id: string, goesOn?: boolean): void;
   fold(id: string, summary: string): void;
   spend(id: string, usage: Usage, cost: number | undefined): void;
   fail(id: string, error: string | null): void;
   /** Notes an answer that is to be shown; null when it has been. */
   owe(id: string, text: string | null): void;
   posted(id: string, messageIds: readonly string[]): void;
-  /** Ends what nobody has touched since then, and forgets what is too old or too much. */
+  /** Ends what nobody has touched since then, or answered for very long, and forgets what is too old or too much. */
   tidy(idleSince: string): void;
 }
 
 const keptBranches = 500;
-const columns = `id, origin, title, channel, depth, actor_json AS actorJson, status, waits_for AS waitsFor, summary, unsaid,
-  error, created_at AS createdAt, active_at AS activeAt, steps, input_tokens AS inputTokens, output_tokens AS outputTokens,
+const keptPosts = 20_000;
+/** A question that nobody has answered for so long is none any more. */
+const patienceMs = 30 * 86_400_000;
+const columns = `id, origin, title, channel, depth, actor_json AS actorJson, status, waits_for AS waitsFor, awaits, asker,
+  summary, unsaid, error, created_at AS createdAt, active_at AS activeAt, steps, input_tokens AS inputTokens, output_tokens AS outputTokens,
   cached_tokens AS cachedTokens, cost`;
 
 type Row = Omit<Branch, 'actor'> & { readonly actorJson: string };
@@ -86,7 +107,7 @@ export function createBranches(database: Database, clock: Clock): Branches {
       .map(({ actorJson, ...row }) => ({ ...row, actor: JSON.parse(actorJson) as Actor }));
   const set = (id: string, assignments: string, ...values: readonly unknown[]) =>
     void database.prepare(`UPDATE agent_branches SET ${assignments} WHERE id = ?`).run(...values, id);
-  return {
+  const branches: Branches = {
     begin: ({ key, origin, title, channel, depth, actor }) =>
       database.transaction(() => {
         const [found] = read('WHERE key = ?', key);
@@ -119,26 +140,52 @@ export function createBranches(database: Database, clock: Clock): Branches {
         `WHERE channel = ? AND status IN ('running', 'waiting') ORDER BY active_at DESC LIMIT 1`,
         channel,
       )[0],
-    ofCyclesSince: (since) => read(`WHERE origin = 'cycle' AND active_at >= ? ORDER BY active_at`, since),
+    // A clock that was put back leaves moments that have not come yet.
+    ofCyclesSince: (since) =>
+      read(`WHERE origin = 'cycle' AND active_at BETWEEN ? AND ? ORDER BY active_at`, since, now()),
+    countRunning: () =>
+      database
+        .prepare<[], number>(`SELECT count(*) FROM agent_branches WHERE status = 'running'`)
+        .pluck()
+        .get() ?? 0,
+    withUnsaid: () =>
+      read(
+        `WHERE unsaid IS NOT NULL AND status IN ('waiting', 'idle') ORDER BY active_at LIMIT ${keptBranches}`,
+      ),
     ofPost: (messageId) =>
       read('WHERE id = (SELECT branch FROM agent_posts WHERE message_id = ?)', messageId)[0],
     move: (id, event, waitsFor) =>
       database.transaction(() => {
         const [branch] = read('WHERE id = ?', id);
-        const next = branch && nextStatus(branch.status, event, isAwaited(branch.waitsFor));
+        const next = branch && nextStatus(branch.status, event, isAwaiting(branch));
         if (!next) return false;
-        const stillWaits = isAwaited(branch.waitsFor) && (next === 'waiting' || event === 'news');
+        const goesOn = event === 'news' || event === 'rested';
+        const kept = goesOn && isQuestion(branch.waitsFor) ? branch.waitsFor : null;
+        const isOver = event === 'stopped' || event === 'ended' || event === 'aged';
         set(
           id,
-          'status = ?, waits_for = ?, active_at = ?',
+          'status = ?, waits_for = ?, awaits = ?, active_at = ?',
           next,
-          waitsFor ?? (stillWaits ? branch.waitsFor : null),
+          waitsFor ?? kept,
+          isOver ? null : branch.awaits,
           now(),
         );
         return true;
       })(),
-    satisfy: (id) => set(id, 'waits_for = NULL'),
-    serve: (id, actor) => set(id, 'actor_json = ?', JSON.stringify(actor)),
+    await: (id, subject) => set(id, 'awaits = ?', subject),
+    satisfy: (id) => set(id, 'awaits = NULL'),
+    serve: (id, actor, asker) => set(id, 'actor_json = ?, asker = ?', JSON.stringify(actor), asker),
+    answer: (id) => set(id, 'waits_for = NULL'),
+    enter: (id) => {
+      set(id, 'attempts = attempts + 1');
+      return (
+        database
+          .prepare<[string], number>('SELECT attempts FROM agent_branches WHERE id = ?')
+          .pluck()
+          .get(id) ?? 0
+      );
+    },
+    leave: (id, goesOn = false) => set(id, goesOn ? 'attempts = 0' : `attempts = 0, asker = 'nobody'`),
     fold: (id, summary) => set(id, 'summary = ?', summary),
     spend: (id, usage, cost) =>
       set(
@@ -163,22 +210,37 @@ export function createBranches(database: Database, clock: Clock): Branches {
     },
     tidy: (idleSince) =>
       database.transaction(() => {
-        for (const { id } of read(`WHERE status = 'idle' AND active_at < ?`, idleSince)) {
-          set(id, `status = 'completed'`);
-        }
+        const patientSince = new Date(clock.now() - patienceMs).toISOString();
+        const old = read(
+          `WHERE status = 'idle' AND active_at < ? OR status = 'waiting' AND active_at < ?`,
+          idleSince,
+          patientSince,
+        );
+        for (const { id } of old) branches.move(id, 'aged');
         database
           .prepare(
             `DELETE FROM agent_branches WHERE status = 'completed' AND id NOT IN
                (SELECT id FROM agent_branches ORDER BY active_at DESC LIMIT ${keptBranches})`,
           )
           .run();
+        database
+          .prepare(
+            `DELETE FROM agent_posts WHERE rowid <=
+               (SELECT rowid FROM agent_posts ORDER BY rowid DESC LIMIT 1 OFFSET ${keptPosts})`,
+          )
+          .run();
       })(),
   };
+  return branches;
 }
 
-/** What replaces the process comes also when people talk to the branch meanwhile. */
-function isAwaited(waitsFor: string | null): boolean {
-  return waitsFor !== null && /^(release:.|restart$|rollback$)/.test(waitsFor);
+function isAwaiting({ awaits, waitsFor }: Branch): boolean {
+  return awaits !== null || isQuestion(waitsFor);
+}
+
+/** A question of the model stays open until a person says something. */
+function isQuestion(waitsFor: string | null): boolean {
+  return waitsFor?.startsWith('answer: ') ?? false;
 }
 
 /** Short, for people type it; never one that is in use. */

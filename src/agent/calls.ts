@@ -7,7 +7,8 @@ import type { AgentOptions, GrowingMessage } from './surroundings.ts';
 import type { OpenCall, Talk } from './talk.ts';
 import { askPerson, describeCall, describeFailure, describeOutput, questionOf } from './toolbox.ts';
 
-const interrupted =
+/** For a call that was begun, and whose end nobody saw. */
+export const interrupted =
   'interrupted: the bot was restarted while this ran, so it may or may not have had its effect. Look before you repeat it.';
 
 /** What carrying out needs. */
@@ -17,10 +18,11 @@ export interface CallSurroundings {
   readonly talk: Talk;
 }
 
-/** How the step goes on: with the model, or not before something has come. */
+/** How the step goes on: with the model, or not before the process was replaced, or the question was answered. */
 export type Outcome =
   | { readonly kind: 'go on' }
-  | { readonly kind: 'pause'; readonly waitsFor: string; readonly question?: string };
+  | { readonly kind: 'hand over' }
+  | { readonly kind: 'ask'; readonly question: string };
 
 /** Carries out what is not done yet. Returns early, with nothing closed, when the process ends. */
 export async function carryOut(
@@ -30,13 +32,18 @@ export async function carryOut(
   signal: AbortSignal,
   isEnding: () => boolean,
 ): Promise<Outcome> {
-  const { talk, options } = surroundings;
+  const { talk, options, branches } = surroundings;
   let outcome: Outcome = { kind: 'go on' };
   for (const call of talk.calls(branch.id)) {
-    if (call.state === 'done') continue;
+    if (call.state === 'done') {
+      // Asked by the process before, which did not get to show it.
+      const question = call.name === askPerson && !call.isError ? questionOf(call.input) : undefined;
+      if (question !== undefined) outcome = { kind: 'ask', question };
+      continue;
+    }
     const finish = (text: string, isError: boolean) => talk.close(branch.id, call.position, text, isError);
     if (call.state === 'running') finish(interrupted, true);
-    else if (outcome.kind === 'pause')
+    else if (outcome.kind !== 'go on')
       finish('not run: your turn has ended; call it again when you are woken', true);
     else if (signal.aborted) {
       if (isEnding()) return outcome;
@@ -49,17 +56,27 @@ export async function carryOut(
           : 'asked; the answer is the next message',
         question === undefined,
       );
-      if (question !== undefined) outcome = { kind: 'pause', waitsFor: `answer: ${question}`, question };
+      if (question !== undefined) outcome = { kind: 'ask', question };
     } else {
       growing.doing(describeCall(options.tools, call.name, call.input));
       const { text, isError, pausesFor } = await runTool(surroundings, branch, call, growing, signal);
       // Whether an aborted call had its effect nobody knows: it stays begun, and the next process says so.
       if (isError && signal.aborted && isEnding()) return outcome;
-      finish(text, isError);
-      if (pausesFor !== undefined) outcome = { kind: 'pause', waitsFor: pausesFor };
+      // Together: whoever goes on after a kill is woken all the same.
+      talk.together(() => {
+        finish(text, isError);
+        if (pausesFor !== undefined) branches.await(branch.id, pausesFor);
+      });
+      if (pausesFor !== undefined) outcome = { kind: 'hand over' };
     }
   }
-  if (!(signal.aborted && isEnding())) talk.closeStep(branch.id);
+  if (signal.aborted && isEnding()) return outcome;
+  talk.together(() => {
+    talk.closeStep(branch.id);
+    if (outcome.kind !== 'ask') return;
+    branches.owe(branch.id, outcome.question);
+    branches.move(branch.id, 'paused', `answer: ${outcome.question}`);
+  });
   return outcome;
 }
 

@@ -28,6 +28,14 @@ export interface CycleOptions {
   readonly branches: Branches;
   readonly talk: Talk;
   readonly work: Work;
+  /** Why nothing may be spent on the clock's work at present. */
+  obstacle(): string | undefined;
+}
+
+interface Cycle {
+  readonly index: number;
+  readonly prompt: string;
+  readonly channel?: string | undefined;
 }
 
 /** Starts the clock. */
@@ -37,17 +45,26 @@ export function startCycles(surroundings: CycleOptions): { stop(): void } {
     ...cycle,
     index,
     at: nextOf(cycle.schedule, clock.now()),
+    skippedBecause: '',
   }));
-  if (cycles.length === 0) return { stop: () => {} };
+  // A staging bot has live's config.json, and must not do live's work a second time.
+  if (cycles.length === 0 || config.environment.role === 'staging') return { stop: () => {} };
   let timer: NodeJS.Timeout | undefined;
+  let before = clock.now();
   const look = () => {
     const now = clock.now();
+    // Somebody has put the clock back: the next moments are earlier than they were.
+    if (now < before) for (const cycle of cycles) cycle.at = nextOf(cycle.schedule, now);
+    before = now;
     for (const cycle of cycles) {
       if (cycle.at === undefined || cycle.at > now) continue;
       const { at } = cycle;
       cycle.at = nextOf(cycle.schedule, now);
       try {
-        begin(surroundings, cycle, at);
+        const why = obstacle(surroundings, now);
+        if (why === undefined) begin(surroundings, cycle, at);
+        else if (why.kind !== cycle.skippedBecause) skip(surroundings, cycle, why.text);
+        cycle.skippedBecause = why?.kind ?? '';
       } catch (error) {
         logger.error({ error: String(error), cycle: cycle.prompt }, 'a cycle could not be begun');
       }
@@ -61,16 +78,10 @@ export function startCycles(surroundings: CycleOptions): { stop(): void } {
 
 function begin(
   { options, branches, talk, work }: CycleOptions,
-  { index, prompt, channel }: { index: number; prompt: string; channel?: string | undefined },
+  { index, prompt, channel }: Cycle,
   at: number,
 ): void {
-  const target = channel ?? options.config.environment.wakeChannelId;
-  const why = obstacle(branches, options.clock.now());
-  if (why !== undefined) {
-    const text = `The cycle "${prompt.slice(0, 80)}" was skipped: ${why}.`;
-    options.notify(target === undefined ? { text } : { text, channel: target });
-    return;
-  }
+  const target = channel ?? options.usualChannel;
   talk.together(() => {
     const key = `cycle:${index}:${new Date(at).toISOString()}`;
     const { id } = branches.begin({
@@ -86,18 +97,31 @@ function begin(
   work.kick();
 }
 
+/** Said once for each reason: a schedule of every minute would say it every minute. */
+function skip({ options }: CycleOptions, { prompt, channel }: Cycle, why: string): void {
+  const target = channel ?? options.usualChannel;
+  const text = `The cycle "${prompt.slice(0, 80)}" was skipped: ${why}. It is not said again for the same reason until it has run.`;
+  options.notify(target === undefined ? { text } : { text, channel: target });
+}
+
 /** Why no cycle should begin now. */
-function obstacle(branches: Branches, now: number): string | undefined {
+function obstacle(
+  { branches, obstacle: why }: CycleOptions,
+  now: number,
+): { kind: 'active' | 'failed' | 'spent'; text: string } | undefined {
   const since = (ms: number) => branches.ofCyclesSince(new Date(now - ms).toISOString());
   // One that failed at once did nothing that another could disturb; the errors have a rule of their own.
   const active =
     since(activeMs).findLast(({ error }) => error === null) ??
     branches.withStatus('running').find(({ origin }) => origin === 'cycle');
-  if (active) return `one was active in the last 10 minutes (${active.id})`;
+  if (active) return { kind: 'active', text: `one was active in the last 10 minutes (${active.id})` };
   const failed = since(errorsMs).filter(({ error }) => error !== null);
-  if (failed.length >= mostErrors)
-    return `${failed.length} failed in the last 30 minutes (${failed.at(-1)?.error})`;
-  return undefined;
+  if (failed.length >= mostErrors) {
+    const text = `${failed.length} failed in the last 30 minutes (${failed.at(-1)?.error})`;
+    return { kind: 'failed', text };
+  }
+  const spent = why();
+  return spent === undefined ? undefined : { kind: 'spent', text: spent };
 }
 
 function nextOf(expression: string, after: number): number | undefined {

@@ -4,7 +4,7 @@
 /** What a person wrote, with who they are. */
 export function asMessage(name: string, rights: readonly string[], text: string): string {
   const may = rights.length === 0 ? 'none' : rights.join(', ');
-  return `<message from="${name.replace(/["<>\n]/g, ' ')}" rights="${may}">\n${defuse(text)}\n</message>`;
+  return `<message from="${nameOf(name)}" rights="${may}">\n${defuse(text)}\n</message>`;
 }
 
 /** What a hook says: the words of whoever made it, and, in lines that begin with `> `, what a program printed. */
@@ -12,8 +12,19 @@ export function asHook(text: string): string {
   return `<hook>\n${defuse(text)}\n</hook>`;
 }
 
-function defuse(text: string): string {
-  return text.replace(/<(?=\/?(data|hook|message|summary)\b)/gi, '‹');
+/** What became of a release or a restart; the lines of its log begin with `> `. */
+export function asEvent(text: string): string {
+  return `<event>\n${defuse(text)}\n</event>`;
+}
+
+/** A name where it stands in the prompt: no line, mark or quote of its own. */
+export function nameOf(name: string): string {
+  return name.replace(/["<>\s\p{C}\p{Z}]+/gu, ' ').slice(0, 100);
+}
+
+/** Whatever looks like one of our marks is none any more. */
+export function defuse(text: string): string {
+  return text.replace(/<(?=\/?\s*(data|event|hook|message|summary)\b)/gi, '‹');
 }
 
 /** Both ends of a long text; the middle is left out, and that is said. */

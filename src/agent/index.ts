@@ -2,13 +2,15 @@
 
 import type { Database } from 'better-sqlite3';
 import type { Actor, AgentSeam, BranchSummary } from '../../skills/tool.ts';
+import { askerOf, createAllowance, describeSpent } from './allowance.ts';
 import { createBranches } from './branches.ts';
 import { startCycles } from './cycles.ts';
+import { asEvent } from './data.ts';
 import { branchFor, isHeard, wordsOf } from './routing.ts';
 import { createSeam } from './seam.ts';
 import { type AgentOptions, type IncomingMessage, usualTiming, type WakeUpEvent } from './surroundings.ts';
 import { createTalk } from './talk.ts';
-import { runTurn } from './turn.ts';
+import { runTurn, sayUnsaid } from './turn.ts';
 import { createWork } from './work.ts';
 
 export { agentMigrations } from './migrations.ts';
@@ -23,6 +25,8 @@ export interface Agent {
   onStop(request: { readonly branch?: string; readonly channelId: string; readonly by: Actor }): boolean;
   /** Something has happened that a branch may be waiting for. */
   onEvent(event: WakeUpEvent): void;
+  /** What branches are waiting for. */
+  awaited(): string[];
   /** For hooks. */
   readonly seam: AgentSeam;
   /** Goes on with what was under way, and begins to look at the clock. */
@@ -38,34 +42,61 @@ export function createAgent(options: AgentOptions): Agent {
   const timing = { ...usualTiming, ...options.timing };
   const branches = createBranches(database(), clock);
   const talk = createTalk(database(), clock);
-  const surroundings = { options, branches, talk, version: process.env.UNDERSTUDY_VERSION };
-  const work = createWork(branches, logger, async (id, signal) => {
-    await runTurn(surroundings, id, signal);
-    // What came while the turn was being ended.
-    if (branches.find(id)?.status === 'idle' && talk.hasNews(id)) branches.move(id, 'news');
+  const { maxTokensUnasked } = config.agent;
+  const allowance = createAllowance(database(), clock, maxTokensUnasked);
+  const surroundings = { options, branches, talk, allowance, version: process.env.UNDERSTUDY_VERSION };
+  const isSpent = () => allowance.isSpent('nobody');
+  const wake = (id: string) => {
+    const isHeldBack = isSpent() && askerOf('nobody', talk.waiting(id)) === 'nobody';
+    if (!work.has(id) && !isHeldBack) branches.move(id, 'news');
+  };
+  const work = createWork({
+    branches,
+    logger,
+    run: (id, signal) => runTurn(surroundings, id, signal),
+    after(id) {
+      // What came while the turn was being ended.
+      const status = branches.find(id)?.status;
+      if ((status === 'idle' || status === 'waiting') && talk.hasNews(id)) wake(id);
+    },
   });
-  const { wakeChannelId } = config.environment;
   const tidy = () => {
     try {
       branches.tidy(new Date(clock.now() - timing.idleMs).toISOString());
+      talk.tidy();
+      allowance.tidy();
+      // What was held back may go on when the day is over.
+      for (const id of talk.withNews()) if (branches.find(id)?.status === 'idle') wake(id);
       work.kick();
     } catch (error) {
       logger.warn({ error: String(error) }, 'the branches could not be tidied this time');
     }
   };
+  const hear = (message: IncomingMessage) =>
+    talk.together(() => {
+      const branch = branchFor(branches, message);
+      const text = wordsOf(message, options.model.contextTokens);
+      const news = { key: `message:${message.id}`, text, actor: message.author, replyTo: message.id };
+      if (talk.put(branch.id, news)) wake(branch.id);
+      return branch.id;
+    });
+  let busy = 0;
   let cycles: { stop(): void } | undefined;
   let timer: NodeJS.Timeout | undefined;
   return {
     onMessage(message) {
       if (!isHeard(options, branches, message)) return;
-      const { id } = talk.together(() => {
-        const branch = branchFor(branches, message);
-        const news = { key: `message:${message.id}`, text: wordsOf(message), actor: message.author };
-        const isNew = talk.put(branch.id, { ...news, replyTo: message.id });
-        if (isNew && !work.has(branch.id)) branches.move(branch.id, 'news');
-        return branch;
-      });
-      if (!work.has(id)) options.chat.typing(message.channelId);
+      try {
+        const id = hear(message);
+        if (!work.has(id)) options.chat.typing(message.channelId);
+      } catch (error) {
+        // Whoever wrote it must not wait for an answer that never comes.
+        const sorry = options.chat.open(message.channelId, { branch: '', replyTo: message.id });
+        void sorry.finish(
+          '⚠ I could not keep your message, so I do nothing about it. Say it again in a while.',
+        );
+        throw error;
+      }
       work.kick();
     },
     onStop({ branch: id, channelId, by }) {
@@ -75,28 +106,41 @@ export function createAgent(options: AgentOptions): Agent {
       if (!work.breakOff(branch.id, { kind: 'stop', by: by.name })) branches.move(branch.id, 'stopped');
       return true;
     },
-    onEvent({ id, subject, forAgent }) {
+    onEvent({ id, subject, forAgent, isOld }) {
       const concerned = branches
         .withStatus('running', 'waiting')
-        .filter(({ status, waitsFor }) => status === 'running' || waitsFor === subject);
+        .filter(({ status, awaits }) => awaits === subject || (status === 'running' && !isOld));
       for (const branch of concerned) {
         talk.together(() => {
-          if (branch.waitsFor === subject) branches.satisfy(branch.id);
-          const text = `Understudy tells you what happened meanwhile:\n${forAgent}`;
-          const isNew = talk.put(branch.id, { key: `event:${id}:${branch.id}`, text, actor: branch.actor });
-          if (isNew && !work.has(branch.id)) branches.move(branch.id, 'news');
+          if (branch.awaits === subject) branches.satisfy(branch.id);
+          const news = { key: `event:${id}:${branch.id}`, text: asEvent(forAgent), actor: branch.actor };
+          if (talk.put(branch.id, news)) wake(branch.id);
         });
       }
       work.kick();
     },
-    seam: createSeam({ branches, talk, work, usualChannel: wakeChannelId }),
+    awaited: () => branches.withStatus('running', 'waiting').flatMap(({ awaits }) => awaits ?? []),
+    seam: createSeam({ branches, talk, work, wake, isSpent, usualChannel: options.usualChannel }),
     start() {
       resume(branches);
-      cycles = startCycles({ options, branches, talk, work });
+      for (const { id } of branches.withUnsaid()) {
+        sayUnsaid(surroundings, id).catch((error: unknown) => {
+          logger.warn({ branch: id, error: String(error) }, 'an answer of the process before has to wait');
+        });
+      }
+      const obstacle = () => (isSpent() ? describeSpent('nobody', maxTokensUnasked) : undefined);
+      cycles = startCycles({ options, branches, talk, work, obstacle });
       timer = setInterval(tidy, timing.tidyMs);
       work.kick();
     },
-    busy: () => branches.withStatus('running').length,
+    busy() {
+      try {
+        busy = branches.countRunning();
+      } catch {
+        // The heart goes on beating, and a switch does not come too early, while the database is away.
+      }
+      return busy;
+    },
     async close() {
       cycles?.stop();
       clearInterval(timer);
@@ -120,7 +164,7 @@ export function describeBranches(database: Database): BranchSummary[] {
     depth: branch.depth,
     title: branch.title,
     status: branch.status,
-    waitsFor: branch.waitsFor,
+    waitsFor: branch.waitsFor ?? branch.awaits,
     steps: branch.steps,
     inputTokens: branch.inputTokens,
     outputTokens: branch.outputTokens,

@@ -1,4 +1,5 @@
-// The tables of the agent: branches, what was said in them, what waits for them, and what they are doing right now.
+// The tables of the agent: branches, what was said in them, what waits for them, what they are doing right now, and
+// what was spent on work that nobody in charge asked for.
 
 import type { Migration } from '../../skills/tool.ts';
 
@@ -63,6 +64,20 @@ export const agentMigrations: readonly Migration[] = [
           CREATE TABLE agent_posts (
             message_id TEXT PRIMARY KEY,
             branch TEXT NOT NULL REFERENCES agent_branches (id) ON DELETE CASCADE
+          ) STRICT;`,
+  },
+  {
+    name: 'agent/2-bounds',
+    sql: `ALTER TABLE agent_branches ADD COLUMN awaits TEXT;
+          ALTER TABLE agent_branches ADD COLUMN asker TEXT NOT NULL DEFAULT 'nobody';
+          ALTER TABLE agent_branches ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+          UPDATE agent_branches SET awaits = waits_for, waits_for = NULL
+            WHERE waits_for LIKE 'release:%' OR waits_for IN ('restart', 'rollback');
+          CREATE TABLE agent_spending (
+            asker TEXT NOT NULL,
+            hour TEXT NOT NULL,
+            tokens INTEGER NOT NULL,
+            PRIMARY KEY (asker, hour)
           ) STRICT;`,
   },
 ];

@@ -2,7 +2,7 @@
 // author has open in that channel, else a new one.
 
 import type { Branch, Branches } from './branches.ts';
-import { asMessage } from './data.ts';
+import { asMessage, shorten } from './data.ts';
 import type { AgentOptions, IncomingMessage } from './surroundings.ts';
 
 /** True when the message is meant for the agent. */
@@ -39,7 +39,7 @@ export function branchFor(branches: Branches, message: IncomingMessage): Branch 
   );
 }
 
-/** The message as the model reads it. */
-export function wordsOf({ author, text }: IncomingMessage): string {
-  return asMessage(author.name, author.rights, text.trim() === '' ? '(no text)' : text);
+/** The message as the model reads it, of at most so many characters. */
+export function wordsOf({ author, text }: IncomingMessage, most: number): string {
+  return asMessage(author.name, author.rights, shorten(text.trim() === '' ? '(no text)' : text, most));
 }

@@ -16,16 +16,19 @@ export interface SeamOptions {
   readonly branches: Branches;
   readonly talk: Talk;
   readonly work: Work;
+  /** Goes on with the branch, unless what it waits with may not be worked on now. */
+  wake(branch: string): void;
+  /** Nothing may be spent on hooks at present. */
+  isSpent(): boolean;
   /** Where a branch talks that has no channel of its own. */
   readonly usualChannel: string | undefined;
 }
 
 /** The agent as skills see it. */
-export function createSeam({ branches, talk, work, usualChannel }: SeamOptions): AgentSeam {
+export function createSeam({ branches, talk, work, wake, isSpent, usualChannel }: SeamOptions): AgentSeam {
   const put = (branch: string, { key, text, creator }: AgentMessage) =>
     talk.together(() => {
-      const isNew = talk.put(branch, { key, text: asHook(text), actor: creator });
-      if (isNew && !work.has(branch)) branches.move(branch, 'news');
+      if (talk.put(branch, { key, text: asHook(text), actor: creator })) wake(branch);
     });
   return {
     inject(message) {
@@ -39,8 +42,11 @@ export function createSeam({ branches, talk, work, usualChannel }: SeamOptions):
       // What can never be done is not tried again.
       if (message.depth > deepest) return true;
       const key = `spawn:${message.key}`;
-      const underWay = branches.withStatus('running', 'waiting').filter(({ origin }) => origin === 'hook');
-      if (underWay.length >= mostOfHooks && !branches.hasKey(key)) return false;
+      // One that has asked somebody something does nothing: it must not keep others from their work for ever.
+      const underWay = branches
+        .withStatus('running', 'waiting')
+        .filter(({ origin, status, id }) => origin === 'hook' && (status === 'running' || work.has(id)));
+      if ((underWay.length >= mostOfHooks || isSpent()) && !branches.hasKey(key)) return false;
       const parent = message.branch === undefined ? undefined : branches.find(message.branch);
       talk.together(() => {
         const { id } = branches.begin({

@@ -5,12 +5,12 @@ import { compact, conversationOf } from './compaction.ts';
 import type { ModelTool, StepResult } from './model/index.ts';
 import { systemPrompt } from './prompt.ts';
 import { toolsFor } from './toolbox.ts';
-import { branchOf, breakOf, conclude, join, open, type Turn } from './turn-state.ts';
+import { branchOf, breakOf, conclude, join, open, pay, type Turn } from './turn-state.ts';
 
 /** The model says something, and it is kept before anybody sees it whole. */
 export async function speak(turn: Turn): Promise<void> {
   const { surroundings, id } = turn;
-  const { branches, talk, options } = surroundings;
+  const { branches, talk } = surroundings;
   const before = turn.text;
   let result: StepResult;
   try {
@@ -23,7 +23,6 @@ export async function speak(turn: Turn): Promise<void> {
     throw error;
   }
   const { parts, invalidCalls, usage, finish } = result;
-  turn.tokens += usage.inputTokens + usage.outputTokens;
   turn.steps += 1;
   const isLast = invalidCalls.length === 0 && parts.every(({ type }) => type !== 'call');
   const said = parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
@@ -35,7 +34,7 @@ export async function speak(turn: Turn): Promise<void> {
         ? parts
         : [{ type: 'text', text: '(nothing to say)' } as const];
     talk.record(id, kept, invalidCalls);
-    branches.spend(id, usage, options.model.priceOf(usage));
+    pay(turn, usage);
     if (isLast) branches.owe(id, `${said}${ending}`);
   });
   turn.text = join(before, said);
@@ -57,21 +56,17 @@ async function ask(turn: Turn): Promise<StepResult> {
   const { system } = turn;
   const overhead = system.length + sizeOfTools(tools);
   const { model } = options;
-  await compact({ model, branches, talk, branch: branchOf(turn), signal, overhead });
+  const fold = (isForced: boolean) =>
+    compact({
+      ...{ model, branches, talk, branch: branchOf(turn), signal, overhead, isForced },
+      onUsage: (usage) => pay(turn, usage),
+    });
+  await fold(false);
   try {
     return await step(turn, system, tools);
   } catch (error) {
     if (!isFailure(error) || error.code !== 'context_too_long') throw error;
-    const folded = await compact({
-      model,
-      branches,
-      talk,
-      branch: branchOf(turn),
-      signal,
-      overhead,
-      isForced: true,
-    });
-    if (!folded) throw error;
+    if (!(await fold(true))) throw error;
     return step(turn, system, tools);
   }
 }

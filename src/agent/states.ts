@@ -28,7 +28,13 @@ const table: Readonly<Record<BranchStatus, Readonly<Partial<Record<BranchEvent, 
     stopped: 'idle',
     ended: 'completed',
   },
-  waiting: { news: 'running', answered: 'running', stopped: 'idle', ended: 'completed' },
+  waiting: {
+    news: 'running',
+    answered: 'running',
+    stopped: 'idle',
+    ended: 'completed',
+    aged: 'completed',
+  },
   idle: { news: 'running', stopped: 'idle', ended: 'completed', aged: 'completed' },
   // Who replies to an old message goes on with its branch.
   completed: { news: 'running', ended: 'completed' },
@@ -36,7 +42,7 @@ const table: Readonly<Record<BranchStatus, Readonly<Partial<Record<BranchEvent, 
 
 /**
  * The status after an event; undefined where the event means nothing, and the branch stays as it is. A branch that still
- * awaits what replaces its process does not rest, it waits.
+ * awaits what replaces its process, or the answer to a question, does not rest, it waits.
  */
 export function nextStatus(
   status: BranchStatus,

@@ -55,6 +55,8 @@ export interface WakeUpEvent {
   readonly forAgent: string;
   /** What a branch may be waiting for, such as `release:v1.10-…`. */
   readonly subject: string;
+  /** It was over before this process: only whoever awaits it is told. */
+  readonly isOld?: boolean;
 }
 
 /** A tool, and the skill whose prefix it bears for the model. */
@@ -93,5 +95,7 @@ export interface AgentOptions {
   /** What the skills have to say at each turn. */
   briefings(): Promise<readonly string[]>;
   readonly model: Model;
+  /** Where work talks that nobody has asked for in a channel. */
+  readonly usualChannel?: string | undefined;
   readonly timing?: Partial<AgentTiming>;
 }

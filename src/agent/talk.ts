@@ -38,8 +38,12 @@ export interface Talk {
   /** Keeps news; false when they were there already. */
   put(branch: string, news: News): boolean;
   hasNews(branch: string): boolean;
-  /** Turns what waits into messages of the conversation, and says what it was. */
-  take(branch: string): News[];
+  /** What waits, without its texts. */
+  waiting(branch: string): Omit<News, 'text'>[];
+  /** The branches that something waits for. */
+  withNews(): string[];
+  /** Turns what waits into a message of the conversation, as much as so many characters hold, and says what it was. */
+  take(branch: string, mostCharacters: number): News[];
   add(branch: string, role: ModelMessage['role'], parts: readonly Part[]): void;
   /** What is not folded away, oldest first. */
   said(branch: string): Said[];
@@ -52,10 +56,16 @@ export interface Talk {
   close(branch: string, position: number, result: string, isError: boolean): void;
   /** All calls have their results: they become a message. */
   closeStep(branch: string): void;
+  /** Forgets the oldest of what was folded away. */
+  tidy(): void;
   together<T>(act: () => T): T;
 }
 
 const keptNews = 5_000;
+const keptFolded = 20_000;
+/** Of what no person said, only the newest wait: a program that prints without end fills neither disk nor prompt. */
+const mostWaiting = 100;
+const mostAtOnce = 50;
 
 /** Opens them. */
 export function createTalk(database: Database, clock: Clock): Talk {
@@ -78,46 +88,67 @@ export function createTalk(database: Database, clock: Clock): Talk {
         input: JSON.parse(inputJson) as unknown,
         isError: isError === 1,
       }));
+  const waiting = (branch: string): { id: number; news: News }[] =>
+    database
+      .prepare<
+        unknown[],
+        { id: number; key: string; text: string; actorJson: string; replyTo: string | null }
+      >(
+        `SELECT id, key, text, actor_json AS actorJson, reply_to AS replyTo
+         FROM agent_inbox WHERE branch = ? AND taken = 0 ORDER BY id LIMIT ${mostAtOnce}`,
+      )
+      .all(branch)
+      .map(({ id, key, text, actorJson, replyTo }) => ({
+        id,
+        news: {
+          ...{ key, text, actor: JSON.parse(actorJson) as Actor },
+          ...(replyTo === null ? {} : { replyTo }),
+        },
+      }));
   return {
     put: (branch, { key, text, actor, replyTo }) =>
-      database
-        .prepare(
-          `INSERT OR IGNORE INTO agent_inbox (key, branch, at, text, actor_json, reply_to) VALUES (?, ?, ?, ?, ?, ?)`,
-        )
-        .run(key, branch, now(), text, JSON.stringify(actor), replyTo ?? null).changes === 1,
+      database.transaction(() => {
+        const { changes } = database
+          .prepare(
+            `INSERT OR IGNORE INTO agent_inbox (key, branch, at, text, actor_json, reply_to) VALUES (?, ?, ?, ?, ?, ?)`,
+          )
+          .run(key, branch, now(), text, JSON.stringify(actor), replyTo ?? null);
+        // Their keys stay for a while, so that what comes twice is known.
+        database
+          .prepare(
+            `UPDATE agent_inbox SET taken = 1, text = '' WHERE id IN
+               (SELECT id FROM agent_inbox WHERE branch = ? AND taken = 0 AND key NOT LIKE 'message:%'
+                ORDER BY id DESC LIMIT -1 OFFSET ${mostWaiting})`,
+          )
+          .run(branch);
+        return changes === 1;
+      })(),
     hasNews: (branch) =>
       database.prepare('SELECT 1 FROM agent_inbox WHERE branch = ? AND taken = 0').get(branch) !== undefined,
-    take: (branch) =>
+    waiting: (branch) => waiting(branch).map(({ news: { text: _, ...news } }) => news),
+    withNews: () =>
+      database.prepare<[], string>('SELECT DISTINCT branch FROM agent_inbox WHERE taken = 0').pluck().all(),
+    take: (branch, mostCharacters) =>
       database.transaction(() => {
-        const rows = database
-          .prepare<
-            unknown[],
-            { id: number; key: string; text: string; actorJson: string; replyTo: string | null }
-          >(
-            `SELECT id, key, text, actor_json AS actorJson, reply_to AS replyTo
-             FROM agent_inbox WHERE branch = ? AND taken = 0 ORDER BY id LIMIT 50`,
-          )
-          .all(branch);
-        for (const { id } of rows)
-          database.prepare('UPDATE agent_inbox SET taken = 1, text = ? WHERE id = ?').run('', id);
+        let size = 0;
+        const taken = waiting(branch).filter(({ news }, index) => {
+          size += news.text.length;
+          return index === 0 || size <= mostCharacters;
+        });
+        const forget = database.prepare(`UPDATE agent_inbox SET taken = 1, text = '' WHERE id = ?`);
+        for (const { id } of taken) forget.run(id);
         add(
           branch,
           'user',
-          rows.map(({ text }) => ({ type: 'text', text })),
+          taken.map(({ news }) => ({ type: 'text', text: news.text })),
         );
-        // The keys stay for a while, so that what comes twice is known.
         database
           .prepare(
             `DELETE FROM agent_inbox WHERE taken = 1 AND id <
                (SELECT id FROM agent_inbox WHERE taken = 1 ORDER BY id DESC LIMIT 1 OFFSET ${keptNews})`,
           )
           .run();
-        return rows.map(({ key, text, actorJson, replyTo }) => ({
-          key,
-          text,
-          actor: JSON.parse(actorJson) as Actor,
-          ...(replyTo === null ? {} : { replyTo }),
-        }));
+        return taken.map(({ news }) => news);
       })(),
     add,
     said: (branch) =>
@@ -169,6 +200,13 @@ export function createTalk(database: Database, clock: Clock): Talk {
         add(branch, 'tool', results);
         database.prepare('DELETE FROM agent_calls WHERE branch = ?').run(branch);
       })(),
+    tidy: () =>
+      void database
+        .prepare(
+          `DELETE FROM agent_messages WHERE folded = 1 AND id <=
+             (SELECT id FROM agent_messages WHERE folded = 1 ORDER BY id DESC LIMIT 1 OFFSET ${keptFolded})`,
+        )
+        .run(),
     together: (act) => database.transaction(act)(),
   };
 }

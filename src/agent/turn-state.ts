@@ -1,7 +1,9 @@
 // The state of one turn while it is under way, and the message that people see of it.
 
+import { type Allowance, type Asker, describeSpent } from './allowance.ts';
 import type { Branch } from './branches.ts';
 import type { CallSurroundings } from './calls.ts';
+import type { Usage } from './model/index.ts';
 import type { GrowingMessage } from './surroundings.ts';
 
 /** How a turn was broken off. */
@@ -13,6 +15,7 @@ export interface Break {
 
 /** What a turn needs. */
 export interface TurnSurroundings extends CallSurroundings {
+  readonly allowance: Allowance;
   readonly version: string | undefined;
 }
 
@@ -27,8 +30,37 @@ export interface Turn {
   replyTo: string | undefined;
   /** The prompt: the same for all steps between two messages, so that providers need not read it anew. */
   system: string | undefined;
+  /** Who asked for it. */
+  asker: Asker;
   steps: number;
   tokens: number;
+}
+
+/** A turn that has done nothing yet. */
+export function createTurn(surroundings: TurnSurroundings, id: string, signal: AbortSignal): Turn {
+  const nothing = {
+    text: '',
+    growing: undefined,
+    replyTo: undefined,
+    system: undefined,
+    steps: 0,
+    tokens: 0,
+  };
+  return { surroundings, id, signal, asker: 'nobody', ...nothing };
+}
+
+/** Counts what a question to the model has used: for the turn, for its branch, and for whoever asked. */
+export function pay(turn: Turn, usage: Usage): void {
+  const { branches, talk, allowance, options } = turn.surroundings;
+  const tokens = usage.inputTokens + usage.outputTokens;
+  turn.tokens += tokens;
+  const isEnd = talk.together(() => {
+    branches.spend(turn.id, usage, options.model.priceOf(usage));
+    return allowance.spend(turn.asker, tokens);
+  });
+  if (!isEnd) return;
+  const text = `The agent rests: ${describeSpent(turn.asker, options.config.agent.maxTokensUnasked)}. It still answers whoever may operate it.`;
+  options.notify({ text });
 }
 
 /** Ends the message that people see. */

@@ -1,11 +1,14 @@
 // Which branches are at work in this process: at most so many at once, each in one turn. The table of branches says what
 // there is to do, so starting is only looking.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../skills/tool.ts';
 import type { Branch, Branches } from './branches.ts';
 import type { Break } from './turn-state.ts';
 
 const mostAtOnce = 4;
+/** After a turn that could not even be ended in order, as on a full disk, its branch is left alone for so long. */
+const restMs = 10_000;
 /** Branches that hooks began take at most these of the places, so that a person never waits for hooks alone. */
 const mostOfHooks = 3;
 
@@ -22,12 +25,17 @@ export interface Work {
   close(withinMs: number): Promise<void>;
 }
 
+/** What turns are, and what is done after each. */
+export interface WorkOptions {
+  readonly branches: Branches;
+  readonly logger: Logger;
+  run(id: string, signal: AbortSignal): Promise<void>;
+  /** The turn is gone: whoever puts news now finds the branch at rest. */
+  after(id: string): void;
+}
+
 /** Without any work yet. */
-export function createWork(
-  branches: Branches,
-  logger: Logger,
-  run: (id: string, signal: AbortSignal) => Promise<void>,
-): Work {
+export function createWork({ branches, logger, run, after }: WorkOptions): Work {
   const turns = new Map<
     string,
     { controller: AbortController; origin: Branch['origin']; done: Promise<void> }
@@ -44,25 +52,32 @@ export function createWork(
         );
         branches.move(id, 'rested');
       })
-      .catch(() => {})
+      .catch(() => sleep(restMs, undefined, { signal: controller.signal, ref: false }).catch(() => {}))
       .finally(() => {
         turns.delete(id);
+        if (isClosed) return;
+        attempt(() => after(id));
         kick();
       });
     turns.set(id, { controller, origin, done });
   };
+  const attempt = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      logger.warn({ error: String(error) }, 'the branches could not be read this time');
+    }
+  };
   const kick = () => {
     if (isClosed) return;
-    try {
+    attempt(() => {
       for (const branch of branches.withStatus('running')) {
         if (turns.size >= mostAtOnce) return;
         if (turns.has(branch.id)) continue;
         const ofHooks = [...turns.values()].filter(({ origin }) => origin === 'hook').length;
         if (branch.origin !== 'hook' || ofHooks < mostOfHooks) start(branch);
       }
-    } catch (error) {
-      logger.warn({ error: String(error) }, 'the branches could not be read this time');
-    }
+    });
   };
   return {
     kick,

@@ -3,13 +3,15 @@
 
 import { userInfo } from 'node:os';
 import { CommanderError } from 'commander';
-import { createCatalogue, type LoadedSkills } from '../../skills/registry.ts';
+import { type Catalogue, createCatalogue, type LoadedSkills } from '../../skills/registry.ts';
 import { type Actor, Failure, isFailure, type Logger } from '../../skills/tool.ts';
 import { findRoot } from '../config.ts';
-import { openInstance } from '../instance.ts';
-import { buildProgram, type Call } from './program.ts';
+import { type Instance, openInstance } from '../instance.ts';
+import { complete } from './complete.ts';
+import type { Answer, OwnVerb } from './own-verb.ts';
+import { ownVerbs } from './own-verbs.ts';
+import { buildProgram, type Call, type Verb, verbsOf } from './program.ts';
 import { printable, renderView } from './render.ts';
-import { startAll, startAllVerb } from './start-all.ts';
 
 /** Runs one command line; the exit code is left in `process.exitCode`. */
 export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void> {
@@ -20,38 +22,73 @@ export async function main(codeRoot: string, loaded: LoadedSkills): Promise<void
     const { entries } = createCatalogue(loaded.skills, () => {
       throw new Error('the catalogue of the help runs nothing');
     });
-    const call = await buildProgram(codeRoot, entries, startAllVerb).parse(words);
-    if (call) process.exitCode = await run(call, loaded);
+    const tools = largestFirst(entries).map(({ tool }) => tool);
+    const verbs = verbsOf(tools, ownVerbs);
+    if (words[0] === '--complete') return await offer(words.slice(1), verbs, loaded);
+    const call = await buildProgram(codeRoot, verbs).parse(words);
+    if (call) process.exitCode = await run(call, codeRoot, loaded);
   } catch (error) {
     process.exitCode = report(error, asJson);
   }
 }
 
-async function run({ tool, input, json, root }: Call, loaded: LoadedSkills): Promise<number> {
-  const open = (logger: Logger) =>
+/** The skill with the most verbs is what most people look for. */
+function largestFirst(entries: Catalogue['entries']): Catalogue['entries'] {
+  const sizeOf = ({ skill }: Catalogue['entries'][number]) =>
+    entries.filter((other) => other.skill === skill).length;
+  return [...entries].sort((one, other) => sizeOf(other) - sizeOf(one));
+}
+
+async function run(call: Call, codeRoot: string, loaded: LoadedSkills): Promise<number> {
+  const { verb, input, json, root } = call;
+  const rootOf = () => findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd());
+  const open = (logger: Logger = stderrLogger, tolerateBroken = false) =>
+    openInstance({ root: rootOf(), loaded, environment: process.env, logger, tolerateBroken });
+  const answer =
+    'run' in verb
+      ? await verb.run({ codeRoot, loaded, root, actor: actor(), findRoot: rootOf, open, tell }, input)
+      : await callTool(open(stderrLogger, verb.worksWhenBroken === true), verb, input);
+  if (typeof answer === 'number') return answer;
+  const text = json ? JSON.stringify(answer.output) : renderView(answer.view, process.stdout.columns);
+  process.stdout.write(`${text}\n`);
+  return answer.isFailure ? 1 : 0;
+}
+
+/** For the scripts of `completion`. Whatever goes wrong, the shell offers nothing, and shows nothing. */
+async function offer([form, ...words]: readonly string[], verbs: readonly Verb[], loaded: LoadedSkills) {
+  const logger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const open = (root: string | undefined) =>
     openInstance({
       root: findRoot(root ?? process.env.UNDERSTUDY_ROOT, process.cwd()),
       loaded,
       environment: process.env,
       logger,
-      tolerateBroken: tool?.worksWhenBroken === true,
     });
-  if (!tool) return startAll(open, actor());
-  const instance = open(stderrLogger);
+  const meant = form === 'quoted' ? words.map(unquoted) : words;
+  const found = await complete(meant, verbs, open, actor()).catch(() => []);
+  process.stdout.write(found.map(({ value, explains }) => `${value}\t${explains}\n`).join(''));
+}
+
+/** A word as it was typed: perhaps with a quote that is not closed yet. */
+function unquoted(word: string): string {
+  const [first = ''] = word;
+  if (first === "'" || first === '"') return word.slice(1).replace(new RegExp(`${first}$`), '');
+  return word.replaceAll(/\\(.)/g, '$1');
+}
+
+async function callTool(
+  instance: Instance,
+  tool: Exclude<Call['verb'], OwnVerb>,
+  input: unknown,
+): Promise<Answer> {
   try {
     const output = await instance.dispatcher.call(actor(), tool.name, input, {
       progress: ({ message }) => tell(message),
       notify: tell,
       ...(tool.permission === 'deploy' ? { signal: interruption() } : {}),
     });
-    const text = json
-      ? JSON.stringify(output)
-      : renderView(
-          tool.present?.(output) ?? { text: JSON.stringify(output, null, 2) },
-          process.stdout.columns,
-        );
-    process.stdout.write(`${text}\n`);
-    return tool.isFailure(output) ? 1 : 0;
+    const view = tool.present?.(output) ?? { text: JSON.stringify(output, null, 2) };
+    return { output, view, isFailure: tool.isFailure(output) };
   } finally {
     instance.close();
   }
@@ -110,9 +147,9 @@ function wantsJson(words: readonly string[]): boolean {
   return (end < 0 ? words : words.slice(0, end)).includes('--json');
 }
 
-/** `understudy list | head -1` closes the pipe early, and that is no fault. */
+/** `understudy list | head -1` closes the pipe early, and that is no fault; a socket in its place says it otherwise. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') throw error;
 }
 
 const stderrLogger: Logger = {

@@ -17,15 +17,31 @@ const packageList = 'node_modules/.package-lock.json';
 /** Runs the command line with this process's arguments. */
 export async function launch() {
   const bundle = findBundle() ?? (await makeBundle());
-  if (bundle) {
-    const { main, skills } = await import(pathToFileURL(bundle).href);
-    return main(codeRoot, { skills, failures: [] });
-  }
+  // One skill that throws while it loads would take all of the bundle with it; by itself it is left out and named.
+  const loaded = bundle && (await quietly(() => import(pathToFileURL(bundle).href)).catch(() => undefined));
+  if (loaded) return loaded.main(codeRoot, { skills: loaded.skills, failures: [] });
   const { register } = await import('tsx/esm/api');
   register();
   const { main } = await import(pathToFileURL(join(codeRoot, 'src', 'cli', 'index.ts')).href);
   const { loadSkills } = await import(pathToFileURL(join(codeRoot, 'skills', 'registry.ts')).href);
-  return main(codeRoot, await loadSkills(join(codeRoot, 'skills')));
+  return main(codeRoot, await quietly(() => loadSkills(join(codeRoot, 'skills'))));
+}
+
+/**
+ * What a skill prints while it loads is part of no answer, whether a script or an agent reads it: it goes to the
+ * standard error.
+ * @template Loaded
+ * @param {() => Promise<Loaded>} load
+ */
+async function quietly(load) {
+  const { stdout, stderr } = process;
+  const { write } = stdout;
+  stdout.write = /** @type {typeof write} */ (stderr.write.bind(stderr));
+  try {
+    return await load();
+  } finally {
+    stdout.write = write;
+  }
 }
 
 /** The bundle of exactly the sources that are there now, if it was made before. */
@@ -55,7 +71,7 @@ async function makeBundle() {
       target: 'node20',
       // Small packages are bundled too: reading their hundred files costs more than all of our own. Those that hold
       // native code, or that few verbs need, stay outside and are loaded when they are.
-      external: ['better-sqlite3', 'esbuild', 'execa', 'pino', 'tsx', 'yaml'],
+      external: ['@modelcontextprotocol/server', 'better-sqlite3', 'esbuild', 'execa', 'pino', 'tsx', 'yaml'],
       banner: {
         js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
       },

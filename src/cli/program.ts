@@ -5,25 +5,20 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { z } from 'zod';
-import { Failure, type Tool } from '../../skills/tool.ts';
+import { Failure, type Permission, type Tool } from '../../skills/tool.ts';
 import { didYouMean } from '../config.ts';
+import type { OwnVerb } from './own-verb.ts';
 
-/** One command line, understood: a tool with its input, or a verb of the command line's own. */
+/** One command line, understood. */
 export interface Call {
-  readonly tool: Tool | undefined;
+  readonly verb: Tool | OwnVerb;
   readonly input: Record<string, unknown>;
   readonly json: boolean;
   readonly root: string | undefined;
 }
 
-/** A verb that is no tool, since it makes sense in a shell only. */
-export type OwnVerb = Pick<Tool, 'name' | 'title' | 'description' | 'examples'>;
-
-/** A verb, and the skill that it is of. */
-export interface Offered {
-  readonly tool: Tool;
-  readonly skill: { readonly name: string };
-}
+/** Whatever stands behind a word of the command line. */
+export type Verb = Tool | OwnVerb;
 
 /** A parser of command lines; it answers with nothing when the words asked for help only. */
 export interface Program {
@@ -31,7 +26,7 @@ export interface Program {
 }
 
 /** What a field of a tool's input looks like in JSON Schema. */
-interface Field {
+export interface Field {
   readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
@@ -43,46 +38,48 @@ const versionFlags = ['-V', '--version'];
 const mostExamples = 12;
 const longestExample = 28;
 
-/** Builds the program of a catalogue. */
-export function buildProgram(codeRoot: string, catalogue: readonly Offered[], own: OwnVerb): Program {
+/** The headings of the overview, by the right that a tool needs. */
+const headings: Record<Permission | 'own', string> = {
+  read: 'Look:',
+  operate: 'Run bots and processes:',
+  deploy: 'Change the bot itself:',
+  own: 'Set up and serve:',
+};
+
+/** The verbs as the command line has them: in a shell one of its own does more than the tool of its name, which it calls. */
+export function verbsOf(catalogue: readonly Tool[], own: readonly OwnVerb[]): Verb[] {
+  return [...catalogue.filter(({ name }) => !own.some((verb) => verb.name === name)), ...own];
+}
+
+/** Builds the program of these verbs. */
+export function buildProgram(codeRoot: string, verbs: readonly Verb[]): Program {
   let call: Call | undefined;
-  const sorted = largestFirst(catalogue);
-  // In a shell the verb does more than the tool of its name, which it calls.
-  const offered = sorted.filter(({ tool }) => tool.name !== own.name);
-  const tools = offered.map(({ tool }) => tool);
   const program = new Command('understudy')
     .description('Manages this bot, its understudy, and every other process of the machine.')
     .showHelpAfterError(false)
-    .addHelpText('after', overview([...tools, own]));
+    .addHelpText('after', overview(verbs));
   addGlobalOptions(program);
   quiet(program);
   program.action(() => {
     const [word] = program.args;
-    if (word !== undefined) throw unknownVerb(word, [...tools, own]);
+    if (word !== undefined) throw unknownVerb(word, verbs);
     program.help();
   });
   program.allowExcessArguments(true);
-  for (const { tool, skill } of offered) {
-    const command = verb(tool, (input, options) => {
+  for (const each of verbs) {
+    const command = commandOf(each, (input, options) => {
       const { json, root } = { ...program.opts(), ...options } as { json?: boolean; root?: string };
-      call = { tool, input, json: json === true, root };
+      call = { verb: each, input, json: json === true, root };
     });
-    program.addCommand(command.helpGroup(headingOf(skill)));
+    program.addCommand(command.helpGroup(headings['permission' in each ? each.permission : 'own']));
   }
-  const ownCommand = describeVerb(own).action(() => {
-    const { json, root } = { ...program.opts(), ...ownCommand.opts() } as { json?: boolean; root?: string };
-    call = { tool: undefined, input: {}, json: json === true, root };
-  });
-  addGlobalOptions(ownCommand);
-  const [first] = sorted;
-  program.addCommand(first ? ownCommand.helpGroup(headingOf(first.skill)) : ownCommand);
   return {
     async parse(words) {
-      const given = dashesToUnderscores(words, [...tools, own]);
+      const given = dashesToUnderscores(words, verbs);
       // Behind a verb it is the verb's own option: `promote --version v1.10` asks nothing about this program.
-      const verbs = namesOf([...tools, own]);
-      const first = given.find((word) => verbs.has(word) || versionFlags.includes(word));
-      if (first === undefined || !verbs.has(first))
+      const names = namesOf(verbs);
+      const first = given.find((word) => names.has(word) || versionFlags.includes(word));
+      if (first === undefined || !names.has(first))
         program.version(versionOf(codeRoot), versionFlags.join(', '));
       try {
         await program.parseAsync(given, { from: 'user' });
@@ -96,24 +93,11 @@ export function buildProgram(codeRoot: string, catalogue: readonly Offered[], ow
   };
 }
 
-/** The skill with the most verbs is what most people look for. */
-function largestFirst(catalogue: readonly Offered[]): Offered[] {
-  const sizeOf = ({ skill }: Offered) => catalogue.filter((other) => other.skill.name === skill.name).length;
-  return [...catalogue].sort((one, other) => sizeOf(other) - sizeOf(one));
-}
-
-/** `process-manager` as a heading: `Process manager:`. */
-function headingOf({ name }: { readonly name: string }): string {
-  return `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll('-', ' ')}:`;
-}
-
-function verb(tool: Tool, accept: (input: Record<string, unknown>, globals: object) => void): Command {
-  const command = describeVerb(tool);
-  for (const alias of tool.aliases ?? []) command.alias(alias);
-  const schema = z.toJSONSchema(tool.input, { io: 'input' });
-  const fields = (schema.properties ?? {}) as Record<string, Field>;
-  const required = new Set(schema.required ?? []);
-  const positionals: readonly string[] = tool.positionals ?? [];
+function commandOf(verb: Verb, accept: (input: Record<string, unknown>, globals: object) => void): Command {
+  const command = describeVerb(verb);
+  for (const alias of aliasesOf(verb)) command.alias(alias);
+  const { fields, required } = fieldsOf(verb);
+  const positionals: readonly string[] = verb.positionals ?? [];
   for (const name of positionals) command.addArgument(argument(name, fields[name] ?? {}, required.has(name)));
   for (const [name, field] of Object.entries(fields)) {
     if (!positionals.includes(name)) command.addOption(option(name, field, required.has(name)));
@@ -130,7 +114,21 @@ function verb(tool: Tool, accept: (input: Record<string, unknown>, globals: obje
   return command;
 }
 
-function describeVerb({ name, title, description, examples = [] }: OwnVerb): Command {
+/** What a verb takes. */
+export function fieldsOf(verb: Verb): { fields: Record<string, Field>; required: ReadonlySet<string> } {
+  const schema = z.toJSONSchema(verb.input, { io: 'input' });
+  return {
+    fields: (schema.properties ?? {}) as Record<string, Field>,
+    required: new Set(schema.required ?? []),
+  };
+}
+
+/** Its other names. */
+export function aliasesOf(verb: Verb): readonly string[] {
+  return 'aliases' in verb ? (verb.aliases ?? []) : [];
+}
+
+function describeVerb({ name, title, description, examples = [] }: Verb): Command {
   const command = new Command(name).description(description).summary(title);
   quiet(command);
   const lines = examples.map((example) => `  $ understudy ${example.command}\n      ${example.explains}`);
@@ -145,7 +143,7 @@ function argument(name: string, field: Field, isRequired: boolean): Argument {
 function option(name: string, field: Field, isRequired: boolean): Option {
   // commander would take it for the negation of another option, and for given when it is not.
   if (/^no[A-Z]/.test(name)) throw new Error(`a field may not be called ${name}: name what it does`);
-  const flag = `--${name.replace(/_/g, '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flag = flagOf(name);
   const made = new Option(
     field.type === 'boolean' ? flag : `${flag} <${valueName(field)}>`,
     describeField(field),
@@ -154,6 +152,11 @@ function option(name: string, field: Field, isRequired: boolean): Option {
   made.attributeName = () => name;
   if (field.type !== 'boolean') made.argParser((text) => convert(name, field, text));
   return isRequired ? made.makeOptionMandatory() : made;
+}
+
+/** `dryRun` as it is typed: `--dry-run`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/_/g, '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /** A word of the command line as the schema wants it; what does not fit is left for the schema to refuse. */
@@ -188,7 +191,7 @@ function quiet(command: Command): void {
   command.exitOverride().configureOutput({ writeErr: () => {} });
 }
 
-function overview(tools: readonly OwnVerb[]): string {
+function overview(tools: readonly Verb[]): string {
   const examples = tools
     .flatMap((tool) => tool.examples?.slice(0, 1) ?? [])
     .filter(({ command }) => command.length <= longestExample)
@@ -199,8 +202,8 @@ function overview(tools: readonly OwnVerb[]): string {
   return `\nExamples:\n${lines.join('\n')}\n\nMore about a verb: understudy VERB --help`;
 }
 
-function unknownVerb(word: string, verbs: readonly (OwnVerb & Pick<Tool, 'aliases'>)[]): Failure {
-  const names = verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]);
+function unknownVerb(word: string, verbs: readonly Verb[]): Failure {
+  const names = [...namesOf(verbs)];
   const meant = didYouMean(word, names);
   return new Failure(
     'usage',
@@ -215,10 +218,7 @@ function usage(error: CommanderError): Failure {
 }
 
 /** `self-restart` is how people type `self_restart`. */
-function dashesToUnderscores(
-  words: readonly string[],
-  verbs: readonly (OwnVerb & Pick<Tool, 'aliases'>)[],
-): string[] {
+function dashesToUnderscores(words: readonly string[], verbs: readonly Verb[]): string[] {
   const names = namesOf(verbs);
   return words.map((word) => {
     const name = word.replaceAll('-', '_');
@@ -226,11 +226,12 @@ function dashesToUnderscores(
   });
 }
 
-function namesOf(verbs: readonly (OwnVerb & Pick<Tool, 'aliases'>)[]): Set<string> {
-  return new Set(verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]));
+function namesOf(verbs: readonly Verb[]): Set<string> {
+  return new Set(verbs.flatMap((verb) => [verb.name, ...aliasesOf(verb)]));
 }
 
-function versionOf(codeRoot: string): string {
+/** Of the code that runs. */
+export function versionOf(codeRoot: string): string {
   const { version } = JSON.parse(readFileSync(join(codeRoot, 'package.json'), 'utf8')) as { version: string };
   return version;
 }

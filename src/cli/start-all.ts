@@ -4,8 +4,10 @@
 
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { type Actor, type Bot, type Caller, isFailure, type Logger } from '../../skills/tool.ts';
 import type { Instance } from '../instance.ts';
+import { ownVerb } from './own-verb.ts';
 import { printable } from './render.ts';
 
 const mostLogBytes = 512 * 1024;
@@ -13,17 +15,19 @@ const drainMs = 2_000;
 
 type PrintedLine = Parameters<NonNullable<Bot['print']>>[0];
 
-/** How the verb is shown in help. */
-export const startAllVerb = {
+/** The verb. In a shell it does more than the tool of its name, which it calls. */
+export const startAllVerb = ownVerb({
   name: 'start_all',
   title: 'Run all bots in the foreground',
   description:
     'Starts every bot that should be running (on the first run, all that start by themselves), shows their output, restarts those that crash, and supervises everything else on this instance until Ctrl-C. Then it stops the bots, and the next start_all starts them again. A second Ctrl-C does not wait for them. The live bot supervises too; only one at a time does.',
   examples: [{ command: 'start_all', explains: 'run all bots, and see what they print' }],
-} as const;
+  input: z.strictObject({}),
+  run: ({ open, actor }) => startAll(open, actor),
+});
 
 /** Runs the bots until the person ends it; returns the exit code. */
-export async function startAll(open: (logger: Logger) => Instance, actor: Actor): Promise<number> {
+async function startAll(open: (logger: Logger) => Instance, actor: Actor): Promise<number> {
   const say = (fields: object, text: string) => console.say(`${text}${causeIn(fields)}`);
   const instance = open({ debug: () => {}, info: say, warn: say, error: say });
   const console = createConsole(resolve(instance.root, instance.config.globalSettings.log_directory));

@@ -38,6 +38,15 @@ const agentSchema = z
       .max(100_000_000)
       .default(1_000_000)
       .describe('Tokens of one turn before it stops'),
+    maxTokensUnasked: z
+      .number()
+      .int()
+      .min(0)
+      .max(10_000_000_000)
+      .default(5_000_000)
+      .describe(
+        'Tokens within 24 hours for what no owner asked for: hooks, cycles and wake-ups together; as many again for people without rights',
+      ),
     contextTokens: z
       .number()
       .int()

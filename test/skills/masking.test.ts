@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { maskCaller, maskDeep, maskFailure } from '../../skills/masking.ts';
+import { createMask } from '../../skills/process-manager/index.ts';
 import { type Confirmation, Failure, type Progress } from '../../skills/tool.ts';
 
 const mask = (text: string) => text.replaceAll('s3cret', '[masked]');
@@ -48,8 +49,45 @@ it('hides what goes over several lines of a list, and leaves other lists as they
   const maskKey = (text: string) => text.replaceAll(/<key>[^<]*<\/key>/g, '[masked]');
   const lines = ['before', '<key>', 'secret', '</key>', 'after'];
   expect(maskDeep(maskKey, { lines, words: ['a\nb', 'c'], mixed: ['<key>', 1, '</key>'] })).toEqual({
-    lines: ['before', '[masked]', 'after'],
+    lines: ['before', '[masked]', '[masked]', '[masked]', 'after'],
     words: ['a\nb', 'c'],
     mixed: ['<key>', 1, '</key>'],
   });
+});
+
+it('masks lines of one text together, and leaves their number as it was', () => {
+  const key = (text: string) =>
+    text.replaceAll(/BEGIN[^-]*END/g, '[masked]').replaceAll('s3cret', '[masked]');
+  const lines = ['one', 'a s3cret here', 'x BEGIN', 'body', 's3cret', 'END y', 'two', 's3cret', 'three'];
+  expect(maskDeep(key, { lines })).toEqual({
+    lines: [
+      'one',
+      'a [masked] here',
+      'x [masked] y',
+      '[masked]',
+      '[masked]',
+      '[masked]',
+      'two',
+      '[masked]',
+      'three',
+    ],
+  });
+  expect(maskDeep(key, ['BEGIN', 'body'])).toEqual(['BEGIN', 'body']);
+  expect(maskDeep(key, ['BEGIN', 'END'])).toEqual(['[masked]', '[masked]']);
+  expect(maskDeep(key, ['a', 'b\nc'])).toEqual(['a', 'b\nc']);
+});
+
+it('finds the lines behind a key again, whose first line alone is masked to the same', () => {
+  const real = createMask([]);
+  const key = [
+    '-----BEGIN PRIVATE KEY-----',
+    'MIIEvQIBADANBgkqhkiG9w0B',
+    'AQEFAASC',
+    '-----END PRIVATE KEY-----',
+  ];
+  const hidden = key.map(() => '[masked]');
+  expect(maskDeep(real, ['one', ...key, 'two', ...key, ...key, 'three'])).toEqual([
+    ...['one', ...hidden, 'two', ...hidden, ...hidden, 'three'],
+  ]);
+  expect(maskDeep(real, ['one', ...key.slice(0, 3)])).toEqual(['one', ...hidden.slice(0, 3)]);
 });

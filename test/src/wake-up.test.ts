@@ -26,11 +26,12 @@ const reverted = JSON.stringify({
 });
 
 /** What a bot that starts now tells; `tell` may throw. */
-function wake(root: string, tell: (event: Event) => void = () => {}): Event[] {
+function wake(root: string, tell: (event: Event) => void = () => {}, awaited: string[] = []): Event[] {
   const told: Event[] = [];
   const wakeUp = startWakeUp({
     root,
     logger: makeLogger(),
+    awaited: () => awaited,
     tell: (event) => {
       tell(event);
       told.push(event);
@@ -81,8 +82,22 @@ describe('a bot that wakes up', () => {
     expect(event?.text).toBe(
       `v1.10 failed and v1.9 is back: it ended 2 times in its trial.\nIts last lines:\n${Array.from({ length: 10 }, (_, number) => `line ${number + 40}`).join('\n')}`,
     );
-    expect(event?.forAgent).toContain('line 0\n');
+    expect(event?.forAgent).toContain('\n> line 0\n> line 1\n');
     expect(event?.channel).toBe('42');
+    expect(wake(root)).toEqual([]);
+  });
+
+  it('tells whoever waits what became of a release that another one has replaced', () => {
+    const root = makeFolder({
+      'backups/v1.8-x/release.json': release('v1.8', 'reverted', 1),
+      'backups/v1.9-x/release.json': release('v1.9', 'good', 2),
+      'backups/v1.10-x/release.json': release('v1.10', 'good', 3),
+    });
+    const told = wake(root, undefined, ['release:v1.9-x', 'release:v1.10-x', 'restart']);
+    expect(told).toMatchObject([
+      { subject: 'release:v1.10-x', text: 'v1.10 is live.' },
+      { subject: 'release:v1.9-x', text: 'v1.9 was live.', isOld: true },
+    ]);
     expect(wake(root)).toEqual([]);
   });
 

@@ -26,6 +26,12 @@ const skill = makeSkill([
       return { done: target };
     },
   }),
+  makeTool('die', 'operate', {
+    handler: async () => {
+      process.kill(process.pid, 'SIGKILL');
+      return new Promise(() => {});
+    },
+  }),
 ]);
 const instance = openInstance({
   root,

@@ -6,6 +6,7 @@ import type { AnySkill } from '../../skills/registry.ts';
 import type { Actor, Confirmation } from '../../skills/tool.ts';
 import { type Agent, type Chat, createAgent, type IncomingMessage } from '../../src/agent/index.ts';
 import { createModels } from '../../src/agent/model/index.ts';
+import type { AgentTiming } from '../../src/agent/surroundings.ts';
 import { type Instance, openInstance } from '../../src/instance.ts';
 import { type AgentServer, type Replies, startAnthropicServer } from '../agent-servers/index.ts';
 import { makeInstance } from './instance.ts';
@@ -101,6 +102,7 @@ export interface TestAgentOptions {
   readonly skills?: readonly AnySkill[];
   readonly clock?: { now(): number };
   readonly env?: Readonly<Record<string, string>>;
+  readonly timing?: Partial<AgentTiming>;
 }
 
 /** Starts one; ended with the test. */
@@ -132,6 +134,7 @@ export async function startAgent(options: TestAgentOptions): Promise<TestAgent> 
     ...{ root, config, tools: catalogue.entries, dispatcher, database, logger, clock, chat, briefings },
     model: models.main,
     notify: (notice) => void notices.push(notice),
+    ...(options.timing && { timing: options.timing }),
   });
   agent.start();
   let count = 0;

@@ -251,7 +251,7 @@ describe('every row is met', { concurrent: false }, () => {
     expect(await (await wish.start()).ended).toBe(0);
     await wish.sees('running|gone|wish');
     const refused = new Stand({ 'live.sh': 'exit 78' });
-    expect(await (await refused.start()).ended).toBe(1);
+    expect(await (await refused.start()).ended).toBe(78);
     await refused.sees('running|gone|refused');
     const loop = new Stand({ 'live.sh': `[ -e memory/poison ] && exit 1\n${shellBot('v1.0')}` });
     await loop.start({ UNDERSTUDY_WATCHDOG_LONGEST_RESTART_MS: '30' });

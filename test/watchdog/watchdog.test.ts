@@ -109,7 +109,7 @@ describe('watching', () => {
 
   it('does not start a bot again that refuses its configuration', async () => {
     const watchdog = startWatchdog(makeRoot('refuse'));
-    expect(await watchdog.ended).toBe(1);
+    expect(await watchdog.ended).toBe(78);
     expect(livePids(watchdog.root)).toHaveLength(1);
     expect(watchdog.output()).toContain('npm start');
   });
@@ -127,7 +127,7 @@ describe('watching', () => {
     const root = makeRoot('steady');
     writeFileSync(join(root, 'config.json'), '{"live": ');
     const watchdog = startWatchdog(root);
-    expect(await watchdog.ended).toBe(1);
+    expect(await watchdog.ended).toBe(78);
     expect(watchdog.output()).toMatch(/config\.json cannot be read: .*\n-> /);
     expect(readFileSync(join(root, 'config.json'), 'utf8')).toBe('{"live": ');
     expect(existsSync(join(root, '.watchdog.lock'))).toBe(false);

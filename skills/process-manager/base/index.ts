@@ -11,5 +11,5 @@ export {
   parentOf,
   startOf,
 } from './identity.ts';
-export { type Usage, usageOfGroups } from './usage.ts';
+export { cpuBetween, type Usage, usageOfGroups } from './usage.ts';
 export { waitUntil } from './wait.ts';

@@ -31,6 +31,17 @@ export function usageOfGroups(groups: ReadonlySet<number>): Map<number, Usage> {
   return found;
 }
 
+/** Percent of one core between two looks; null where one of them found nothing. */
+export function cpuBetween(
+  first: Usage | undefined,
+  second: Usage | undefined,
+  elapsedMs: number,
+): number | null {
+  if (!first || !second || elapsedMs <= 0) return null;
+  // A child that ended between the two looks took its time with it.
+  return Math.max(0, Math.round(((second.cpuMs - first.cpuMs) / elapsedMs) * 1_000) / 10);
+}
+
 interface Member {
   readonly group: number;
   readonly cpuMs: number;

@@ -1,7 +1,7 @@
 // How a bot is, for people and scripts: its state, its newest run, and what that uses of the machine.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Usage, usageOfGroups } from '../base/index.ts';
+import { cpuBetween, type Usage, usageOfGroups } from '../base/index.ts';
 import { lastLines } from '../output/index.ts';
 import type { BotPlan } from './plan.ts';
 import { type BotState, isLiving } from './states.ts';
@@ -95,10 +95,4 @@ function detailOf({ row, run }: BotLook): string | null {
   if (isLiving(run)) return row.lateRun === run.id && row.readyRun !== run.id ? 'not ready in time' : null;
   if (row.detail !== null) return row.detail;
   return run ? describeEnd(run) : null;
-}
-
-function cpuBetween(first: Usage | undefined, second: Usage | undefined, elapsedMs: number): number | null {
-  if (!first || !second || elapsedMs <= 0) return null;
-  // A child that ended between the two looks took its time with it.
-  return Math.max(0, Math.round(((second.cpuMs - first.cpuMs) / elapsedMs) * 1_000) / 10);
 }

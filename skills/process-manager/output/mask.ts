@@ -123,5 +123,7 @@ const shapes: readonly RegExp[] = [
   /(discord(?:app)?\.com\/api\/(?:v\d{1,3}\/)?webhooks\/\d{5,25}\/)[\w-]{10,}/gi,
   // A password in a URL ends with the last @ before a blank; a port is none.
   /(:\/\/[^\s:/?#@"'<>[\]]{0,200}:)(?!\[masked\]@|\d{1,5}(?:[/?#]|$))[^\s"'<>]{1,300}(?=@)/g,
+  // What opens the local page is printed at the start of the bot, into its log.
+  /([?&]token=)[\w-]{20,}/g,
   /(authorization["']?[ \t]{0,20}[:=][ \t]{0,20}["']?(?:bearer|bot|basic|token)[ \t]{1,20})(?![$<{%[])[^\s"',;]{6,}/gi,
 ];

@@ -12,6 +12,8 @@ export const stagingVariable = 'UNDERSTUDY_STAGING';
 
 const mostLogBytes = 5 * 1024 * 1024;
 const graceMs = 2_000;
+/** For work that was called off: nobody wants its result, and whoever asked may be about to end. */
+const hurriedGraceMs = 500;
 const lineLength = 200;
 const lastWordsMs = 1_000;
 
@@ -55,7 +57,7 @@ export async function runCommand(options: CommandOptions): Promise<CommandResult
   let ended: 'timeout' | 'aborted' | undefined;
   const give = (reason: 'timeout' | 'aborted') => {
     ended ??= reason;
-    void endGroup(child);
+    void endGroup(child, reason === 'aborted' ? hurriedGraceMs : graceMs);
   };
   const timer = setTimeout(() => give('timeout'), options.timeoutMs);
   const onAbort = () => give('aborted');
@@ -93,10 +95,10 @@ export async function endMarked(mark: string | undefined): Promise<void> {
 }
 
 /** Asks the group to end, and forces it. The child is not reaped before its exit is seen, so its group is still its own. */
-async function endGroup(child: ChildProcess): Promise<void> {
+async function endGroup(child: ChildProcess, patienceMs: number): Promise<void> {
   if (child.pid === undefined) return;
   signalGroup(child.pid, 'SIGTERM', true);
-  const deadline = performance.now() + graceMs;
+  const deadline = performance.now() + patienceMs;
   while (isRunning(child) && performance.now() < deadline) await sleep(20);
   if (isRunning(child)) signalGroup(child.pid, 'SIGKILL', true);
 }

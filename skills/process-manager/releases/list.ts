@@ -79,7 +79,7 @@ export function refuseWhileInProgress(root: string, releases: readonly Release[]
   throw new Failure(
     'release_in_progress',
     `${version} is being switched at this moment.`,
-    'Wait for its verdict: understudy releases. If no watchdog runs, npm start or node watchdog.js --apply goes on with it.',
+    'Wait for its verdict: understudy releases. If no watchdog runs, node watchdog.js goes on with it, and so does node watchdog.js --apply.',
   );
 }
 
@@ -90,7 +90,7 @@ export function refuseWhileWaiting(root: string): void {
   throw new Failure(
     'release_waiting',
     `${waiting.version ?? 'A release'} is staged already, and waits for its switch.`,
-    'Let it happen (npm start, or node watchdog.js --apply), or put a new one in its place: understudy promote --force',
+    'Let it happen (node watchdog.js, or node watchdog.js --apply), or put a new one in its place: understudy promote --force',
   );
 }
 

@@ -94,7 +94,7 @@ function checkWatchdog(root: string): Finding {
     name: 'watchdog',
     status: 'warning',
     message: 'does not run, so nothing starts the bot again when it ends.',
-    hint: 'Start it: npm start',
+    hint: 'Start it: node watchdog.js',
   };
 }
 

@@ -3,7 +3,7 @@ import { defineTool } from '../../dispatch.ts';
 import type { ToolContext } from '../../tool.ts';
 import { type Engine, liveLog } from '../engine.ts';
 import { lastLines } from '../output/index.ts';
-import { linesOfRun } from './lines.ts';
+import { placedLinesOfRun } from './lines.ts';
 
 /** `logs`: the last lines of what a process printed. */
 export const logs = defineTool({
@@ -16,8 +16,9 @@ export const logs = defineTool({
     process: z.string().min(1).describe('Name of a bot, "live", or id, name or PID of a process'),
     lines: z.number().int().min(1).max(10_000).default(50).describe('How many lines of each stream'),
     stream: z.enum(['stdout', 'stderr']).optional().describe('Only this stream'),
+    places: z.boolean().default(false).describe('Also say where in its log each line begins'),
   }),
-  output: z.object({ lines: z.array(z.string()) }),
+  output: z.object({ lines: z.array(z.string()), places: z.array(z.number()).optional() }),
   annotations: { readOnly: true, destructive: false, idempotent: true },
   permission: 'read',
   positionals: ['process'],
@@ -28,10 +29,18 @@ export const logs = defineTool({
   ],
   subject: ({ process }) => process,
   present: ({ lines }) => ({ text: lines.length === 0 ? 'It has printed nothing.' : lines.join('\n') }),
-  handler: async ({ engine }: ToolContext<Engine>, { process, lines, stream }) => {
+  handler: async ({ engine }: ToolContext<Engine>, { process, lines, stream, places }) => {
     const log = sharedLog(engine, process);
-    if (log === undefined) return { lines: linesOfRun(engine.processes.resolve(process), lines, stream) };
-    return { lines: stream === 'stderr' ? [] : lastLines(log, lines).map(({ text }) => text) };
+    const found =
+      log === undefined
+        ? placedLinesOfRun(engine.processes.resolve(process), lines, stream)
+        : stream === 'stderr'
+          ? []
+          : lastLines(log, lines);
+    return {
+      lines: found.map(({ text }) => text),
+      ...(places ? { places: found.map(({ start }) => start) } : {}),
+    };
   },
 });
 

@@ -32,7 +32,7 @@ export const selfRestart = defineTool({
       throw new Failure(
         'no_watchdog',
         `No watchdog runs for ${root}, so nobody would restart the bot.`,
-        'Start both: npm start. A bot that runs without a watchdog is restarted by hand.',
+        'Start both: node watchdog.js. A bot that runs without a watchdog is restarted by hand.',
       );
     }
     const at = new Date(clock.now()).toISOString();

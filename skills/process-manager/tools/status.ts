@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineTool } from '../../dispatch.ts';
 import type { ToolContext } from '../../tool.ts';
+import { cpuBetween, usageOfGroups } from '../base/index.ts';
 import { stagingName } from '../bots/index.ts';
 import type { Engine } from '../engine.ts';
 import type { ProcessRow } from '../processes/index.ts';
@@ -11,6 +13,8 @@ import { describeProcess, processShape, statusInWords } from './process-shape.ts
 import { age, size } from './words.ts';
 
 const tailLines = 20;
+/** Between the two looks that tell how busy a process is. */
+const sampleMs = 200;
 
 /** `status`: everything about one bot or process. */
 export const status = defineTool({
@@ -38,6 +42,8 @@ export const status = defineTool({
       }),
     ),
     tail: z.array(z.string()),
+    /** Of a process that runs and is no bot, whose own keys say it. */
+    usage: z.object({ memoryBytes: z.number(), cpuPercent: z.number().nullable() }).optional(),
     branches: z.array(branchShape).optional(),
   }),
   annotations: { readOnly: true, destructive: false, idempotent: true },
@@ -48,12 +54,13 @@ export const status = defineTool({
     { command: 'status', explains: 'the same of the staging bot' },
   ],
   subject: ({ process }) => process,
-  present: ({ bot, process, hooks, tail, branches = [] }) => ({
+  present: ({ bot, process, hooks, tail, usage, branches = [] }) => ({
     ...(branches.length === 0 ? {} : { tables: [branchTable(branches)] }),
     table: {
       columns: ['', ''],
       rows: [
         ...(bot ? botRows(bot) : process ? processRows(process) : []),
+        ...(usage ? [['uses', `${size(usage.memoryBytes)}, CPU ${usage.cpuPercent ?? 0} %`]] : []),
         ...hooks.map(({ id, trigger, action, fireCount, maxFires }) => [
           `hook ${id}`,
           `when ${trigger}: ${action}; fired ${fireCount}${maxFires === 0 ? '' : ` of ${maxFires}`}`,
@@ -76,9 +83,28 @@ export const status = defineTool({
       };
     }
     const row = processes.settle(processes.resolve(process));
-    return { process: describeProcess(row), hooks: hooksOf(engine, row), tail: linesOfRun(row, tailLines) };
+    const usage = await usageOf(row);
+    return {
+      process: describeProcess(row),
+      hooks: hooksOf(engine, row),
+      tail: linesOfRun(row, tailLines),
+      ...(usage ? { usage } : {}),
+    };
   },
 });
+
+/** What a process and its children use now; nothing of one that has ended. */
+async function usageOf({ status, shimPid }: ProcessRow) {
+  if (shimPid === null || (status !== 'running' && status !== 'paused')) return undefined;
+  const group = new Set([shimPid]);
+  const first = usageOfGroups(group).get(shimPid);
+  const startedAt = performance.now();
+  await sleep(sampleMs);
+  const second = usageOfGroups(group).get(shimPid);
+  if (!second) return undefined;
+  const cpuPercent = cpuBetween(first, second, performance.now() - startedAt);
+  return { memoryBytes: second.memoryBytes, cpuPercent };
+}
 
 function hooksOf({ hooks }: Engine, row: ProcessRow) {
   return hooks.ofProcess(row.id).map((hook) => ({

@@ -13,7 +13,7 @@ const liveSchema = z.object({ readySeconds: z.number().catch(60), trialSeconds: 
 
 /** Said when nobody is there who could switch. */
 const noWatchdog =
-  'No watchdog runs, so nothing is switched yet. Start it (npm start), or make the switch now: node watchdog.js --apply';
+  'No watchdog runs, so nothing is switched yet. Start it (node watchdog.js), or make the switch now: node watchdog.js --apply';
 
 /**
  * The verdict; undefined when it is not waited for: nobody is there to give one, or whoever asks may be the very bot

@@ -363,7 +363,7 @@ describe('a turn ends', () => {
     });
     bot.say('make it better');
     await until('it rests', () => bot.chat.posts[0]?.isFinished === true);
-    await until('it waits', () => branches(bot)[0]?.waits_for === 'release:v1.1-x');
+    await until('it waits', () => branches(bot)[0]?.awaits === 'release:v1.1-x');
     expect(bot.agent.busy()).toBe(0);
     bot.agent.onEvent({ id: 'other', subject: 'release:v1.0-y', forAgent: 'something else' });
     expect(branches(bot)).toMatchObject([{ status: 'waiting' }]);

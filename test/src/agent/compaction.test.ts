@@ -13,6 +13,7 @@ const summing: Step = async () => ({
   finish: 'stop',
   model: 'm',
 });
+const onUsage = () => {};
 const failing: Step = () => Promise.reject(new Error('the model is away'));
 const model = (contextTokens: number, step: Step): Model => ({
   ...{ name: 'm', contextTokens, step },
@@ -41,7 +42,7 @@ function converse(rounds: number, longest: number) {
 
 it('leaves a short conversation alone', async () => {
   const { branches, talk, branch, id } = converse(3, 100);
-  const options = { model: model(100_000, failing), branches, talk, branch: branch(), overhead: 0 };
+  const options = { model: model(100_000, failing), branches, talk, branch: branch(), overhead: 0, onUsage };
   expect(await compact({ ...options, signal: AbortSignal.abort() })).toBe(false);
   expect(talk.said(id)).toHaveLength(12);
 });
@@ -60,7 +61,7 @@ it.each([
           const { branches, talk, branch, id } = converse(rounds, longest);
           const before = sizeOf(talk.said(id));
           const contextTokens = Math.ceil(before / 4);
-          const options = { model: model(contextTokens, step), branches, talk, overhead: 0 };
+          const options = { model: model(contextTokens, step), branches, talk, overhead: 0, onUsage };
           expect(await compact({ ...options, branch: branch(), signal: new AbortController().signal })).toBe(
             true,
           );
@@ -88,8 +89,9 @@ it.each([
 it('says again and again what is still open', async () => {
   const { branches, talk, branch, id } = converse(10, 2_000);
   branches.move(id, 'news');
-  branches.move(id, 'paused', 'release:v1.1-x');
-  const options = { model: model(4_000, summing), branches, talk, overhead: 0 };
+  branches.await(id, 'release:v1.1-x');
+  branches.move(id, 'paused');
+  const options = { model: model(4_000, summing), branches, talk, overhead: 0, onUsage };
   await compact({ ...options, branch: branch(), signal: new AbortController().signal });
   expect(JSON.stringify(conversationOf(branch(), talk.said(id)))).toContain('Still open: release:v1.1-x');
 });
@@ -98,8 +100,8 @@ it('a second folding keeps what the first one kept', async () => {
   const { branches, talk, branch, id } = converse(20, 1_000);
   const run = (contextTokens: number) =>
     compact({
-      ...{ model: model(contextTokens, summing), branches, talk, branch: branch(), overhead: 0 },
-      ...{ signal: new AbortController().signal, isForced: true },
+      ...{ model: model(contextTokens, summing), branches, talk, branch: branch(), overhead: 0, onUsage },
+      ...{ signal: new AbortController().signal, onUsage, isForced: true },
     });
   expect(await run(5_000)).toBe(true);
   for (let round = 0; round < 10; round++) {
@@ -117,7 +119,15 @@ it('what cannot be made shorter is not said to be', async () => {
   expect(branch).toBeUndefined();
   const made = branches.begin(begun);
   talk.add(made.id, 'user', [{ type: 'text', text: 'x'.repeat(50_000) }]);
-  const options = { model: model(4_000, summing), branches, talk, branch: made, overhead: 0, isForced: true };
+  const options = {
+    model: model(4_000, summing),
+    branches,
+    talk,
+    branch: made,
+    overhead: 0,
+    onUsage,
+    isForced: true,
+  };
   expect(await compact({ ...options, signal: new AbortController().signal })).toBe(false);
   expect(talk.said(made.id)).toHaveLength(1);
   expect(id).toBe('');

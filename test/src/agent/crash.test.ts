@@ -43,6 +43,27 @@ async function run(root: string, server: AgentServer, ...words: string[]) {
   });
 }
 
+/** Kills a bot of its own before each of these changes, starts it again, and looks at what is left. */
+async function killAtEach(
+  steps: readonly string[],
+  server: AgentServer,
+  look: (root: string, at: string) => void,
+): Promise<void> {
+  const waiting = steps.map((_, index) => index + 1);
+  const work = async () => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      const at = `killed before step ${step} (${steps[step - 1]})`;
+      const root = makeInstance();
+      await run(root, server, String(step));
+      // The second time the message comes again, as Discord may send it; it counts once.
+      await run(root, server);
+      expect(lines(root, 'log'), at).toEqual([]);
+      look(root, at);
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, work));
+}
+
 it('goes on where it was, whatever it was about to write', { timeout: 240_000 }, async () => {
   const server = await startAnthropicServer({ replies: script });
   const model = makeInstance();
@@ -53,29 +74,38 @@ it('goes on where it was, whatever it was about to write', { timeout: 240_000 },
   const steps = readFileSync(list, 'utf8').trimEnd().split('\n');
   expect(steps.length).toBeGreaterThan(20);
 
-  const waiting = steps.map((_, index) => index + 1);
-  const work = async () => {
-    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
-      const at = `killed before step ${step} (${steps[step - 1]})`;
-      const root = makeInstance();
-      await run(root, server, String(step));
-      // The second time the message comes again, as Discord may send it; it counts once.
-      await run(root, server);
-      expect(lines(root, 'log'), at).toEqual([]);
-      const ran = lines(root, 'ran');
-      // Never twice: what was begun when the kill came is told to the model, and not repeated.
-      expect(ran, at).toEqual([...new Set(ran)]);
-      const said = lines(root, 'said');
-      expect(said.at(-1), at).toMatch(/Both are done\.$/);
-      // At most the last answer may stand there again.
-      expect(said.filter((text) => text.endsWith('Both are done.')).length, at).toBeLessThanOrEqual(2);
-    }
-  };
-  await Promise.all(Array.from({ length: 4 }, work));
+  await killAtEach(steps, server, (root, at) => {
+    const ran = lines(root, 'ran');
+    // Never twice: what was begun when the kill came is told to the model, and not repeated.
+    expect(ran, at).toEqual([...new Set(ran)]);
+    const said = lines(root, 'said');
+    expect(said.at(-1), at).toMatch(/Both are done\.$/);
+    // At most the last answer may stand there again.
+    expect(said.filter((text) => text.endsWith('Both are done.')).length, at).toBeLessThanOrEqual(2);
+  });
   expect(server.requests.flatMap(({ problems }) => problems)).toEqual([]);
   const interrupted = server.requests
     .flatMap(({ messages }) => messages.flatMap(({ results }) => results))
     .filter(({ text }) => text.startsWith('interrupted'));
   expect(interrupted.length).toBeGreaterThan(0);
+  await server.close();
+});
+
+it('asks what it was about to ask, and waits for the answer', { timeout: 240_000 }, async () => {
+  const server = await startAnthropicServer({
+    replies: ({ messages }) =>
+      messages.some(({ results }) => results.length > 0)
+        ? { text: 'I have not waited.' }
+        : { calls: [{ name: 'ask_person', input: { question: 'Red or blue?' } }] },
+  });
+  const model = makeInstance();
+  const list = join(model, 'steps');
+  await run(model, server, '0', list);
+  expect(lines(model, 'said')).toEqual(['Red or blue?']);
+  const steps = readFileSync(list, 'utf8').trimEnd().split('\n');
+  await killAtEach(steps, server, (root, at) => {
+    const said = lines(root, 'said');
+    expect([['Red or blue?'], ['Red or blue?', 'Red or blue?']], at).toContainEqual(said);
+  });
   await server.close();
 });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   cleanEnvironment,
   codeRoot,
@@ -93,6 +93,45 @@ describe('help', () => {
     const example = new RegExp(`^  \\$ understudy (${verb}.*)$`, 'm').exec(stdout)?.[1];
     const words = example?.split(' ') ?? ['no example'];
     expect((await understudy([...words, '--root', makeInstance()])).exitCode).toBe(0);
+  });
+
+  it('of every verb has an example of that verb, and every example is understood', async () => {
+    const { stdout: overview } = await understudy(['--help']);
+    const groups = overview.match(/^[A-Z][^\n]*:$/gm);
+    expect(groups).toEqual(
+      expect.arrayContaining([
+        'Look:',
+        'Run bots and processes:',
+        'Change the bot itself:',
+        'Set up and serve:',
+      ]),
+    );
+    expect(overview).not.toMatch(/^Commands:$/m);
+    const { default: manager } = await import('../../../skills/process-manager/index.ts');
+    const { ownVerbs } = await import('../../../src/cli/own-verbs.ts');
+    const { buildProgram, verbsOf } = await import('../../../src/cli/program.ts');
+    const { splitWords } = await import('../../../src/init/words.ts');
+    const verbs = verbsOf(manager.tools, ownVerbs);
+    expect(verbs.length).toBeGreaterThan(22);
+    for (const { name, input } of verbs) {
+      // In this process, since as many others would take half a minute.
+      let stdout = '';
+      const output = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+        stdout += String(text);
+        return true;
+      });
+      await buildProgram(codeRoot, verbs)
+        .parse([name, '--help'])
+        .finally(() => output.mockRestore());
+      const examples = [...stdout.matchAll(/^ {2}\$ understudy (.*)$/gm)].map(([, words = '']) => words);
+      expect(examples.length, `${name} has no example`).toBeGreaterThan(0);
+      for (const example of examples) {
+        const call = await buildProgram(codeRoot, verbs).parse(splitWords(example) ?? []);
+        expect(call?.verb.name, example).toBe(name);
+        expect(input.safeParse(call?.input).success, example).toBe(true);
+      }
+      expect(overview).toMatch(new RegExp(`^  ${name}[ |]`, 'm'));
+    }
   });
 
   it('tells the version', async () => {

@@ -1,34 +1,10 @@
 // The command line as an installed program: copies of this project's code that are changed, broken or incomplete.
 
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { codeRoot, makeInstance, understudy } from '../../support/instance.ts';
-
-/** A copy of the code whose packages are links to this project's, so that its cache is its own. */
-function copyCode({ withPackages = true } = {}): string {
-  const copy = makeInstance();
-  for (const name of ['src', 'skills', 'package.json', 'tsconfig.json']) {
-    cpSync(join(codeRoot, name), join(copy, name), { recursive: true });
-  }
-  if (withPackages) {
-    mkdirSync(join(copy, 'node_modules'));
-    for (const name of readdirSync(join(codeRoot, 'node_modules'))) {
-      if (name === '.cache') continue;
-      symlinkSync(join(codeRoot, 'node_modules', name), join(copy, 'node_modules', name));
-    }
-  }
-  return copy;
-}
+import { copyCode } from '../../support/code.ts';
+import { makeInstance, understudy } from '../../support/instance.ts';
 
 function edit(file: string, from: string, to: string): void {
   const text = readFileSync(file, 'utf8');
@@ -53,6 +29,16 @@ describe('the bundle', () => {
     edit(join(code, listTool), 'Nothing runs', 'Edited: nothing runs');
     expect((await run()).stdout).toContain('Edited');
     expect(bundles()).toHaveLength(2);
+  });
+
+  it('loads what few verbs need only when they do', async () => {
+    const code = copyCode();
+    await understudy(['--root', makeInstance(), 'list'], { code });
+    const cache = join(code, 'node_modules/.cache/understudy');
+    const [name = ''] = readdirSync(cache).filter((file) => file.endsWith('.mjs'));
+    const bundle = readFileSync(join(cache, name), 'utf8');
+    expect(bundle).toMatch(/import\("@modelcontextprotocol\/server"\)/);
+    expect(bundle).not.toMatch(/^import .*"@modelcontextprotocol/m);
   });
 
   it('notices a skill that was added, and keeps few bundles', async () => {
@@ -109,12 +95,34 @@ describe('broken code', () => {
     expect(doctor.stdout).toContain('skills/half-written does not load');
   });
 
+  it("that throws while it loads leaves the others at work too, and prints into nobody's answer", async () => {
+    const code = copyCode();
+    mkdirSync(join(code, 'skills/throwing'));
+    writeFileSync(
+      join(code, 'skills/throwing/index.ts'),
+      "console.log('printed while loading'); throw new Error('not today');",
+    );
+    const { stdout, stderr } = await understudy(['--root', makeInstance(), '--json', 'list'], { code });
+    expect(JSON.parse(stdout)).toMatchObject({ processes: [] });
+    expect(stderr).toContain('printed while loading');
+  });
+
   it('in the middle of everything is said in one sentence', async () => {
     const code = copyCode();
     edit(join(code, 'src/config.ts'), 'export function', 'export funktion');
     const { exitCode, stderr } = await understudy(['--root', makeInstance(), 'list'], { code });
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^The code of Understudy does not load: .*\n-> .*\n$/);
+  });
+
+  it('without the package of one verb says so at that verb, and the others work', async () => {
+    const code = copyCode();
+    rmSync(join(code, 'node_modules/@modelcontextprotocol'));
+    const root = makeInstance();
+    const { exitCode, stdout, stderr } = await understudy(['--root', root, 'mcp'], { code });
+    expect([exitCode, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^The package @modelcontextprotocol\/server cannot be loaded: .*\n-> .*npm ci\n$/);
+    expect((await understudy(['--root', root, 'list'], { code })).exitCode).toBe(0);
   });
 
   it('without its packages says how to install them', async () => {
