@@ -6,13 +6,16 @@ import type { Instance } from './instance.ts';
 export function welcome({ root, config, catalogue }: Instance): string {
   const { discord, anthropic, openai, role } = config.environment;
   const hasModel = anthropic.apiKey !== undefined || openai.apiKey !== undefined;
-  const verbs = catalogue.entries.map(({ tool }) => tool.name).join(', ');
+  const { entries } = catalogue;
+  const sizeOf = (name: string) => entries.filter(({ skill }) => skill.name === name).length;
+  const largest = entries.map(({ skill }) => skill.name).sort((one, other) => sizeOf(other) - sizeOf(one))[0];
+  const verbs = entries.filter(({ skill }) => skill.name === largest).map(({ tool }) => tool.name);
   return [
     '',
     `Understudy runs as the ${role} bot of ${root}`,
     role === 'staging'
       ? '  Command line    off: a staging bot manages nothing'
-      : `  Command line    on: npx understudy VERB (${verbs})`,
+      : `  Command line    on: npx understudy VERB (${verbs.slice(0, 6).join(', ')}, …; all: npx understudy --help)`,
     discord.token === undefined
       ? '  Discord         off: set DISCORD_TOKEN and DISCORD_OWNER_ID in .env'
       : role === 'staging'

@@ -9,7 +9,9 @@ describe('welcome', () => {
     const text = greet({});
     expect(text).toMatch(/Discord +off: set DISCORD_TOKEN/);
     expect(text).toMatch(/Language model +off: set ANTHROPIC_API_KEY or OPENAI_API_KEY/);
-    expect(text).toMatch(/Command line +on: npx understudy VERB \(look, act\)/);
+    expect(text).toMatch(
+      /Command line +on: npx understudy VERB \(look, act, …; all: npx understudy --help\)/,
+    );
     expect(text).toContain('the live bot');
   });
 
