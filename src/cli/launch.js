@@ -71,7 +71,11 @@ async function makeBundle() {
       target: 'node20',
       // Small packages are bundled too: reading their hundred files costs more than all of our own. Those that hold
       // native code, or that few verbs need, stay outside and are loaded when they are.
-      external: ['@modelcontextprotocol/server', 'better-sqlite3', 'esbuild', 'execa', 'pino', 'tsx', 'yaml'],
+      // What is loaded when it is needed, or cannot be bundled.
+      external: [
+        ...['@ai-sdk/anthropic', '@ai-sdk/openai-compatible', '@hono/node-server', 'ai', 'hono'],
+        ...['@modelcontextprotocol/server', 'better-sqlite3', 'esbuild', 'execa', 'pino', 'tsx', 'yaml'],
+      ],
       banner: {
         js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
       },
