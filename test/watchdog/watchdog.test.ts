@@ -240,7 +240,7 @@ describe('the real bot', () => {
 
   it('reports ready and is promoted, and its successor tells so', async () => {
     const root = makeInstance({
-      'config.json': JSON.stringify({ live: { trialSeconds: 0.5, readySeconds: 20 } }),
+      'config.json': JSON.stringify({ live: { trialSeconds: 5, readySeconds: 20 } }),
     });
     for (const name of ['src', 'skills', 'package.json', 'tsconfig.json', 'watchdog.js']) {
       cpSync(join(codeRoot, name), join(root, name), { recursive: true });
