@@ -34,7 +34,7 @@ export function findRoot(named: string | undefined, currentFolder: string): stri
       missing ? `There is no folder ${root}.` : `${root} is not an instance: it holds no config.json.`,
       missing
         ? 'Name the folder that holds config.json: understudy --root DIR …'
-        : `Make it one: understudy init ${root}`,
+        : `Make it one: understudy init ${root}, or with an empty configuration: echo '{}' > ${join(root, 'config.json')}`,
     );
   }
   for (let folder = resolve(currentFolder); ; folder = dirname(folder)) {
