@@ -91,6 +91,17 @@ function checkModel({ environment }: Config): Finding {
   if (present.length > 0) {
     return { name: 'language model', status: 'ok', message: `key present for ${present.join(' and ')}` };
   }
+  // A server of one's own may want no key.
+  const addressed = (['anthropic', 'openai'] as const).find(
+    (name) => environment[name].baseUrl !== undefined,
+  );
+  if (addressed) {
+    return {
+      name: 'language model',
+      status: 'ok',
+      message: `address present for ${addressed}, without a key`,
+    };
+  }
   return {
     name: 'language model',
     status: 'warning',

@@ -3,9 +3,8 @@
 import type { Instance } from './instance.ts';
 
 /** A few lines for the terminal. */
-export function welcome({ root, config, catalogue }: Instance): string {
-  const { discord, anthropic, openai, role } = config.environment;
-  const hasModel = anthropic.apiKey !== undefined || openai.apiKey !== undefined;
+export function welcome({ root, config, catalogue, models }: Instance): string {
+  const { discord, role } = config.environment;
   const { entries } = catalogue;
   const sizeOf = (name: string) => entries.filter(({ skill }) => skill.name === name).length;
   const largest = entries.map(({ skill }) => skill.name).sort((one, other) => sizeOf(other) - sizeOf(one))[0];
@@ -21,7 +20,7 @@ export function welcome({ root, config, catalogue }: Instance): string {
       : role === 'staging'
         ? '  Discord         connecting; its /process refuses everything: a staging bot manages nothing'
         : `  Discord         connecting: type /process in your server${ownersOnly(discord.ownerIds)}`,
-    hasModel
+    models()
       ? '  Language model  on: talk to the bot in its channel, in a direct message, or by naming it'
       : '  Language model  off: set ANTHROPIC_API_KEY or OPENAI_API_KEY in .env',
     '  After a change of .env: stop with Ctrl-C and run npm start again. Anything odd: npx understudy doctor',

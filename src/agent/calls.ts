@@ -3,6 +3,7 @@
 
 import { type Actor, type Caller, type Failure, isFailure } from '../../skills/tool.ts';
 import type { Branch, Branches } from './branches.ts';
+import { shorten } from './data.ts';
 import type { AgentOptions, GrowingMessage } from './surroundings.ts';
 import type { OpenCall, Talk } from './talk.ts';
 import { askPerson, describeCall, describeFailure, describeOutput, questionOf } from './toolbox.ts';
@@ -34,7 +35,10 @@ export async function carryOut(
 ): Promise<Outcome> {
   const { talk, options, branches } = surroundings;
   let outcome: Outcome = { kind: 'go on' };
-  for (const call of talk.calls(branch.id)) {
+  const calls = talk.calls(branch.id);
+  // Their results have to fit together: of the newest message nothing can be folded away.
+  const longestResult = Math.floor(options.model.contextTokens / Math.max(1, calls.length));
+  for (const call of calls) {
     if (call.state === 'done') {
       // Asked by the process before, which did not get to show it.
       const question = call.name === askPerson && !call.isError ? questionOf(call.input) : undefined;
@@ -59,7 +63,9 @@ export async function carryOut(
       if (question !== undefined) outcome = { kind: 'ask', question };
     } else {
       growing.doing(describeCall(options.tools, call.name, call.input));
-      const { text, isError, pausesFor } = await runTool(surroundings, branch, call, growing, signal);
+      const done = await runTool(surroundings, branch, call, growing, signal);
+      const { isError, pausesFor } = done;
+      const text = shorten(done.text, longestResult);
       // Whether an aborted call had its effect nobody knows: it stays begun, and the next process says so.
       if (isError && signal.aborted && isEnding()) return outcome;
       // Together: whoever goes on after a kill is woken all the same.

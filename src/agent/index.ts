@@ -47,8 +47,10 @@ export function createAgent(options: AgentOptions): Agent {
   const surroundings = { options, branches, talk, allowance, version: process.env.UNDERSTUDY_VERSION };
   const isSpent = () => allowance.isSpent('nobody');
   const wake = (id: string) => {
-    const isHeldBack = isSpent() && askerOf('nobody', talk.waiting(id)) === 'nobody';
-    if (!work.has(id) && !isHeldBack) branches.move(id, 'news');
+    if (work.has(id)) return;
+    // A switch does not wait for what hooks say, and an allowance that is used up holds it back too.
+    const isHeldBack = isSpent() || (branches.find(id)?.awaits ?? null) !== null;
+    if (!isHeldBack || askerOf('nobody', talk.waiting(id)) !== 'nobody') branches.move(id, 'news');
   };
   const work = createWork({
     branches,

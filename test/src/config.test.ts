@@ -295,6 +295,7 @@ describe('the defaults', () => {
       answers: 'owners',
       maxSteps: 50,
       maxTokens: 1_000_000,
+      maxTokensUnasked: 5_000_000,
       silenceSeconds: 120,
       prices: {},
       cycles: [],

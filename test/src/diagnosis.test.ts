@@ -55,6 +55,8 @@ describe('what the host finds wrong with itself', () => {
     expect(findings['language model']).toMatchObject([
       { status: 'warning', hint: expect.stringContaining('.env') },
     ]);
+    const local = await examine({ environment: { OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1' } });
+    expect(local['language model']).toMatchObject([{ status: 'ok' }]);
     const owner = await examine({ environment: { DISCORD_TOKEN: 'x' } });
     expect(owner.discord).toMatchObject([
       { status: 'warning', message: expect.stringContaining('DISCORD_OWNER_ID') },

@@ -21,6 +21,10 @@ describe('welcome', () => {
     expect(text).not.toMatch(/(Discord|Language model) +off/);
   });
 
+  it('knows a language model that wants no key', () => {
+    expect(greet({ OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1' })).toMatch(/Language model +on/);
+  });
+
   it('says where to type, and who may, when there is a token', () => {
     expect(greet({ DISCORD_TOKEN: 'token' })).toMatch(/Discord +connecting.*\/process.*set DISCORD_OWNER_ID/);
     const owned = greet({ DISCORD_TOKEN: 'token', DISCORD_OWNER_ID: '123456789012345678' });

@@ -366,6 +366,15 @@ describe('a turn ends', () => {
     await until('it waits', () => branches(bot)[0]?.awaits === 'release:v1.1-x');
     expect(bot.agent.busy()).toBe(0);
     bot.agent.onEvent({ id: 'other', subject: 'release:v1.0-y', forAgent: 'something else' });
+    // Nor does a hook delay the switch: what it says is read afterwards.
+    const told = {
+      key: 'k',
+      text: 'it ended',
+      depth: 1,
+      creator: outsider,
+      branch: String(branches(bot)[0]?.id),
+    };
+    expect(bot.agent.seam.inject(told)).toBe(true);
     expect(branches(bot)).toMatchObject([{ status: 'waiting' }]);
     bot.agent.onEvent({ id: 'good:v1.1-x', subject: 'release:v1.1-x', forAgent: 'v1.1 is live.' });
     await finished(bot, 2);

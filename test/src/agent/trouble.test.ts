@@ -19,7 +19,31 @@ it('a disk without space makes no turn begin again and again', async () => {
   for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
   expect(bot.log.filter(({ message }) => message === 'a turn broke')).toHaveLength(1);
   expect(bot.agent.busy()).toBe(1);
+  // Whoever says something meanwhile is told that it was not kept.
+  expect(() => bot.say('hello?')).toThrow();
+  expect(bot.chat.posts.at(-1)?.text).toContain('I could not keep your message');
   database.pragma('query_only = 0');
+});
+
+it('counts as busy as it was while the database is away', async () => {
+  let letGo = () => {};
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const bot = await startAgent({
+    replies: async () => {
+      await held;
+      return { text: 'done' };
+    },
+  });
+  bot.say('work');
+  await until('it works', () => bot.server.requests.length === 1);
+  expect(bot.agent.busy()).toBe(1);
+  bot.instance.database().exec('ALTER TABLE agent_branches RENAME TO away');
+  expect(bot.agent.busy()).toBe(1);
+  bot.instance.database().exec('ALTER TABLE away RENAME TO agent_branches');
+  letGo();
+  await until('it rests', () => bot.agent.busy() === 0);
 });
 
 it('a branch whose turn takes the bot down again and again is given up', { timeout: 120_000 }, async () => {

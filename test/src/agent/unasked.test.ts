@@ -190,16 +190,3 @@ it('a release that is awaited stays awaited whatever is asked meanwhile', async 
   await rest(bot);
   expect(bot.agent.awaited()).toEqual([]);
 });
-
-it('a staging bot does not do the work of the clock a second time', async () => {
-  const bot = await startAgent({
-    replies: [{ text: 'hello' }],
-    config: { agent: { cycles: [{ schedule: '* * * * * *', prompt: 'Look around' }] } },
-    env: { BOT_ROLE: 'staging' },
-  });
-  bot.agent.start();
-  bot.say('hello');
-  await until('it is answered', () => bot.chat.posts[0]?.text === 'hello');
-  await new Promise((resolve) => setTimeout(resolve, 1_100));
-  expect(bot.server.requests).toHaveLength(1);
-});
