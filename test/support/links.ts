@@ -17,7 +17,7 @@ function linksOf(text: string): string[] {
   const shapes = [
     /\]\(<?([^()\s<>]+)>?(?:\s+["'][^"']*["'])?\)/g,
     /^\[[^\]]+\]:\s*<?([^\s<>]+)>?/gm,
-    /<(?:a|img)\s[^>]*?(?:href|src)="([^"]+)"/g,
+    /<(?:a|img|source)\s[^>]*?(?:href|src|srcset)="([^"]+)"/g,
   ];
   return shapes.flatMap((shape) => [...text.matchAll(shape)].map(([, link = '']) => link));
 }
