@@ -55,8 +55,8 @@ export interface Branches {
   openIn(channel: string, actorId: string): Branch | undefined;
   /** The newest of all in the channel, whoever began it. */
   newestIn(channel: string): Branch | undefined;
-  /** Those of the clock that were active since then. */
-  ofCyclesSince(since: string): Branch[];
+  /** Those of the clock, or of hooks, that were active since then. */
+  activeSince(origin: Origin, since: number): Branch[];
   /** How many are to be worked on. */
   countRunning(): number;
   /** Those that are not over and have something to say that people may not have seen. */
@@ -141,8 +141,13 @@ export function createBranches(database: Database, clock: Clock): Branches {
         channel,
       )[0],
     // A clock that was put back leaves moments that have not come yet.
-    ofCyclesSince: (since) =>
-      read(`WHERE origin = 'cycle' AND active_at BETWEEN ? AND ? ORDER BY active_at`, since, now()),
+    activeSince: (origin, since) =>
+      read(
+        `WHERE origin = ? AND active_at BETWEEN ? AND ? ORDER BY active_at DESC LIMIT ${keptBranches}`,
+        origin,
+        new Date(since).toISOString(),
+        now(),
+      ),
     countRunning: () =>
       database
         .prepare<[], number>(`SELECT count(*) FROM agent_branches WHERE status = 'running'`)

@@ -9,8 +9,9 @@ import type { Talk } from './talk.ts';
 import type { Work } from './work.ts';
 
 const activeMs = 10 * 60_000;
-const errorsMs = 30 * 60_000;
-const mostErrors = 3;
+/** So many errors within so long: the model is away, or something else is wrong that the next one would only repeat. */
+export const errorsMs = 30 * 60_000;
+export const mostErrors = 3;
 /** Clocks may be set, and a timer cannot be longer than 24 days: look again at least so often. */
 const longestSleepMs = 30_000;
 
@@ -109,15 +110,15 @@ function obstacle(
   { branches, obstacle: why }: CycleOptions,
   now: number,
 ): { kind: 'active' | 'failed' | 'spent'; text: string } | undefined {
-  const since = (ms: number) => branches.ofCyclesSince(new Date(now - ms).toISOString());
+  const since = (ms: number) => branches.activeSince('cycle', now - ms);
   // One that failed at once did nothing that another could disturb; the errors have a rule of their own.
   const active =
-    since(activeMs).findLast(({ error }) => error === null) ??
+    since(activeMs).find(({ error }) => error === null) ??
     branches.withStatus('running').find(({ origin }) => origin === 'cycle');
   if (active) return { kind: 'active', text: `one was active in the last 10 minutes (${active.id})` };
   const failed = since(errorsMs).filter(({ error }) => error !== null);
   if (failed.length >= mostErrors) {
-    const text = `${failed.length} failed in the last 30 minutes (${failed.at(-1)?.error})`;
+    const text = `${failed.length} failed in the last 30 minutes (${failed[0]?.error})`;
     return { kind: 'failed', text };
   }
   const spent = why();

@@ -4,7 +4,7 @@ import type { Database } from 'better-sqlite3';
 import type { Actor, AgentSeam, BranchSummary } from '../../skills/tool.ts';
 import { askerOf, createAllowance, describeSpent } from './allowance.ts';
 import { createBranches } from './branches.ts';
-import { startCycles } from './cycles.ts';
+import { errorsMs, mostErrors, startCycles } from './cycles.ts';
 import { asEvent } from './data.ts';
 import { branchFor, isHeard, wordsOf } from './routing.ts';
 import { createSeam } from './seam.ts';
@@ -16,6 +16,9 @@ import { createWork } from './work.ts';
 export { agentMigrations } from './migrations.ts';
 export { createModels, type Models } from './model/index.ts';
 export type { Chat, IncomingMessage } from './surroundings.ts';
+
+/** A branch that has failed is not woken by hooks alone for so long. */
+const retryMs = 5 * 60_000;
 
 /** The agent at work. */
 export interface Agent {
@@ -46,29 +49,38 @@ export function createAgent(options: AgentOptions): Agent {
   const allowance = createAllowance(database(), clock, maxTokensUnasked);
   const surroundings = { options, branches, talk, allowance, version: process.env.UNDERSTUDY_VERSION };
   const isSpent = () => allowance.isSpent('nobody');
+  const isResting = () =>
+    isSpent() ||
+    branches.activeSince('hook', clock.now() - errorsMs).filter(({ error }) => error !== null).length >=
+      mostErrors;
   const wake = (id: string) => {
     if (work.has(id)) return;
-    // A switch does not wait for what hooks say, and an allowance that is used up holds it back too.
-    const isHeldBack = isSpent() || (branches.find(id)?.awaits ?? null) !== null;
+    const branch = branches.find(id);
+    if (!branch) return;
+    // A switch does not wait for what hooks say. What failed is not tried again for each line that a program prints.
+    const sinceMs = clock.now() - Date.parse(branch.activeAt);
+    const hasFailed = branch.error !== null && sinceMs >= 0 && sinceMs < retryMs;
+    const isHeldBack = isSpent() || branch.awaits !== null || hasFailed;
     if (!isHeldBack || askerOf('nobody', talk.waiting(id)) !== 'nobody') branches.move(id, 'news');
   };
   const work = createWork({
     branches,
     logger,
     run: (id, signal) => runTurn(surroundings, id, signal),
-    after(id) {
-      // What came while the turn was being ended.
-      const status = branches.find(id)?.status;
-      if ((status === 'idle' || status === 'waiting') && talk.hasNews(id)) wake(id);
-    },
+    // What came while the turn was being ended.
+    after: (id) => wakeForNews(id),
   });
+  const wakeForNews = (id: string) => {
+    const status = branches.find(id)?.status;
+    if ((status === 'idle' || status === 'waiting') && talk.hasNews(id)) wake(id);
+  };
   const tidy = () => {
     try {
       branches.tidy(new Date(clock.now() - timing.idleMs).toISOString());
       talk.tidy();
       allowance.tidy();
-      // What was held back may go on when the day is over.
-      for (const id of talk.withNews()) if (branches.find(id)?.status === 'idle') wake(id);
+      // What was held back may go on by now.
+      for (const id of talk.withNews()) wakeForNews(id);
       work.kick();
     } catch (error) {
       logger.warn({ error: String(error) }, 'the branches could not be tidied this time');
@@ -116,13 +128,16 @@ export function createAgent(options: AgentOptions): Agent {
         talk.together(() => {
           if (branch.awaits === subject) branches.satisfy(branch.id);
           const news = { key: `event:${id}:${branch.id}`, text: asEvent(forAgent), actor: branch.actor };
-          if (talk.put(branch.id, news)) wake(branch.id);
+          // It comes once, so it is told also where something has failed just now.
+          if (talk.put(branch.id, news) && !work.has(branch.id) && !isSpent())
+            branches.move(branch.id, 'news');
         });
       }
       work.kick();
     },
     awaited: () => branches.withStatus('running', 'waiting').flatMap(({ awaits }) => awaits ?? []),
     seam: createSeam({ branches, talk, work, wake, isSpent, usualChannel: options.usualChannel }),
+    seam: createSeam({ branches, talk, work, wake, isResting, usualChannel: options.usualChannel }),
     start() {
       resume(branches);
       for (const { id } of branches.withUnsaid()) {

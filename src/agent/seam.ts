@@ -18,14 +18,14 @@ export interface SeamOptions {
   readonly work: Work;
   /** Goes on with the branch, unless what it waits with may not be worked on now. */
   wake(branch: string): void;
-  /** Nothing may be spent on hooks at present. */
-  isSpent(): boolean;
+  /** No new branch of a hook may begin at present. */
+  isResting(): boolean;
   /** Where a branch talks that has no channel of its own. */
   readonly usualChannel: string | undefined;
 }
 
 /** The agent as skills see it. */
-export function createSeam({ branches, talk, work, wake, isSpent, usualChannel }: SeamOptions): AgentSeam {
+export function createSeam({ branches, talk, work, wake, isResting, usualChannel }: SeamOptions): AgentSeam {
   const put = (branch: string, { key, text, creator }: AgentMessage) =>
     talk.together(() => {
       if (talk.put(branch, { key, text: asHook(text), actor: creator })) wake(branch);
@@ -46,7 +46,7 @@ export function createSeam({ branches, talk, work, wake, isSpent, usualChannel }
       const underWay = branches
         .withStatus('running', 'waiting')
         .filter(({ origin, status, id }) => origin === 'hook' && (status === 'running' || work.has(id)));
-      if ((underWay.length >= mostOfHooks || isSpent()) && !branches.hasKey(key)) return false;
+      if ((underWay.length >= mostOfHooks || isResting()) && !branches.hasKey(key)) return false;
       const parent = message.branch === undefined ? undefined : branches.find(message.branch);
       talk.together(() => {
         const { id } = branches.begin({

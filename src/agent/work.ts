@@ -7,7 +7,7 @@ import type { Branch, Branches } from './branches.ts';
 import type { Break } from './turn-state.ts';
 
 const mostAtOnce = 4;
-/** After a turn that could not even be ended in order, as on a full disk, its branch is left alone for so long. */
+/** After a turn that could not be ended in order, as on a full disk, its branch is left alone for so long. */
 const restMs = 10_000;
 /** Branches that hooks began take at most these of the places, so that a person never waits for hooks alone. */
 const mostOfHooks = 3;
@@ -41,6 +41,13 @@ export function createWork({ branches, logger, run, after }: WorkOptions): Work 
     { controller: AbortController; origin: Branch['origin']; done: Promise<void> }
   >();
   let isClosed = false;
+  const attempt = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      logger.warn({ error: String(error) }, 'the branches could not be read or moved this time');
+    }
+  };
   const start = ({ id, origin }: Branch) => {
     const controller = new AbortController();
     const done = run(id, controller.signal)
@@ -50,9 +57,9 @@ export function createWork({ branches, logger, run, after }: WorkOptions): Work 
           { branch: id, error: error instanceof Error ? error.stack : String(error) },
           'a turn broke',
         );
-        branches.move(id, 'rested');
+        attempt(() => branches.move(id, 'rested'));
+        return sleep(restMs, undefined, { signal: controller.signal, ref: false }).catch(() => {});
       })
-      .catch(() => sleep(restMs, undefined, { signal: controller.signal, ref: false }).catch(() => {}))
       .finally(() => {
         turns.delete(id);
         if (isClosed) return;
@@ -60,13 +67,6 @@ export function createWork({ branches, logger, run, after }: WorkOptions): Work 
         kick();
       });
     turns.set(id, { controller, origin, done });
-  };
-  const attempt = (act: () => void) => {
-    try {
-      act();
-    } catch (error) {
-      logger.warn({ error: String(error) }, 'the branches could not be read this time');
-    }
   };
   const kick = () => {
     if (isClosed) return;

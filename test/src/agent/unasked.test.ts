@@ -55,6 +55,38 @@ it('a hook that fires without end does not go round the budget by way of many tu
   await rest(bot);
 });
 
+it('a provider that is away is not asked anew, nor is that said, each time that a hook fires', async () => {
+  let isAway = false;
+  const time = { now: Date.parse('2030-01-01T00:00:00Z') };
+  const bot = await startAgent({
+    replies: () =>
+      isAway ? { status: 401, error: { type: 'authentication_error', message: 'no' } } : { text: 'seen' },
+    clock: { now: () => time.now },
+    timing: { tidyMs: 20 },
+  });
+  bot.say('watch it');
+  await rest(bot);
+  isAway = true;
+  for (let more = 0; more < 20; more++) {
+    bot.agent.seam.inject(message({ branch: row(bot)?.id }));
+    await rest(bot);
+  }
+  expect(bot.server.requests).toHaveLength(2);
+  expect(bot.chat.posts).toHaveLength(2);
+  // New branches are begun three times, and then they wait where they come from.
+  const spawned: boolean[] = [];
+  for (let more = 0; more < 5; more++) {
+    spawned.push(bot.agent.seam.spawn(message()));
+    await rest(bot);
+  }
+  expect(spawned).toEqual([true, true, true, false, false]);
+  isAway = false;
+  time.now += 31 * 60_000;
+  await until('it is read by itself', () => bot.server.requests.length === 6);
+  expect(bot.agent.seam.spawn(message())).toBe(true);
+  await rest(bot);
+});
+
 it('goes on by itself when the day is over', async () => {
   const time = { now: Date.parse('2030-01-01T00:00:00Z') };
   const bot = await startAgent({
@@ -189,4 +221,35 @@ it('a release that is awaited stays awaited whatever is asked meanwhile', async 
   await until('it is woken', () => bot.chat.posts[2]?.text === 'v1.1 is live, as you wished.');
   await rest(bot);
   expect(bot.agent.awaited()).toEqual([]);
+});
+
+it('a verdict wakes its branch also where something has failed just now', async () => {
+  let isAway = false;
+  const bot = await startAgent({
+    replies: ({ messages }) => {
+      if (isAway) return { status: 401, error: { type: 'authentication_error', message: 'no' } };
+      const isPromoted = messages.some(({ results }) => results.length > 0);
+      return isPromoted ? { text: 'It is live.' } : { calls: [{ name: 'trial_switch', input: {} }] };
+    },
+    skills: [
+      makeSkill([
+        makeTool('switch', 'deploy', {
+          handler: async ({ handOver }) => {
+            handOver?.('release:v1.1-x');
+            return { done: 'staged' };
+          },
+        }),
+      ]),
+    ],
+  });
+  const isWaiting = () => row(bot)?.status === 'waiting' && bot.agent.busy() === 0;
+  bot.say('promote');
+  await until('it waits', () => bot.chat.posts[0]?.isFinished === true && isWaiting());
+  isAway = true;
+  bot.say('are you there?');
+  await until('it has failed', () => bot.chat.posts[1]?.isFinished === true && isWaiting());
+  isAway = false;
+  bot.agent.onEvent({ id: 'r', subject: 'release:v1.1-x', forAgent: 'v1.1 is live.' });
+  await until('it is woken', () => bot.chat.posts[2]?.text === 'It is live.');
+  await rest(bot);
 });
