@@ -136,7 +136,6 @@ export function createAgent(options: AgentOptions): Agent {
       work.kick();
     },
     awaited: () => branches.withStatus('running', 'waiting').flatMap(({ awaits }) => awaits ?? []),
-    seam: createSeam({ branches, talk, work, wake, isSpent, usualChannel: options.usualChannel }),
     seam: createSeam({ branches, talk, work, wake, isResting, usualChannel: options.usualChannel }),
     start() {
       resume(branches);
