@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { problemsAcross } from '../skills/process-manager/index.ts';
 import { Failure } from '../skills/tool.ts';
-import { type Environment, loadEnvironment } from './config/environment.ts';
+import { type Environment, loadEnvironment, secretsOfBots } from './config/environment.ts';
 import { explainIssues } from './config/explain.ts';
 import { type RawFile, readBotConfigYaml, readConfigJson } from './config/files.ts';
 import { configJsonSchema, configSchema, type ParsedConfig } from './config/schema.ts';
@@ -50,7 +50,10 @@ export function findRoot(named: string | undefined, currentFolder: string): stri
 
 /** Reads and validates the configuration of an instance. */
 export function loadConfig(root: string, own: NodeJS.ProcessEnv): Config {
-  return withOwnPort({ ...parseConfig(root), environment: loadEnvironment(root, own) });
+  const config = parseConfig(root);
+  const environment = loadEnvironment(root, own);
+  const secrets = [...new Set([...environment.secrets, ...secretsOfBots(root, config.bots)])];
+  return withOwnPort({ ...config, environment: { ...environment, secrets } });
 }
 
 /** A staging bot has live's config.json, and must not ask for the port that live's page has. */

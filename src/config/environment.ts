@@ -3,7 +3,7 @@
 // No value of this file ever appears in a message.
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { Failure } from '../../skills/tool.ts';
@@ -82,11 +82,42 @@ function secretsOf(
   file: Record<string, string | undefined>,
   values: z.infer<typeof environmentSchema>,
 ): string[] {
-  const harmless =
-    /^(DISCORD_OWNER_ID|WAKE_CHANNEL_ID|BOT_ROLE|PORT|[A-Z_]*_BASE_URL|DISCORD_API|NODE_ENV|TZ|LANG)$/;
   const own = [values.DISCORD_TOKEN, values.ANTHROPIC_API_KEY, values.OPENAI_API_KEY];
   const others = Object.entries(file).map(([name, value]) => (harmless.test(name) ? undefined : value));
   return [...new Set([...own, ...others])].filter((value) => value !== undefined && value !== '') as string[];
+}
+
+/**
+ * What other bots of the instance keep secret, since their logs are shown too: of staging's .env everything that is not
+ * known to be harmless, of other bots what is named like a secret. Files that cannot be read say nothing.
+ */
+export function secretsOfBots(
+  root: string,
+  bots: Readonly<
+    Record<string, { readonly directory: string; readonly env: Readonly<Record<string, string>> }>
+  >,
+): string[] {
+  const staging = Object.entries(readLeniently(join(root, 'staging'))).filter(
+    ([name]) => !harmless.test(name),
+  );
+  const others = Object.values(bots).flatMap(({ directory, env }) =>
+    Object.entries({ ...readLeniently(resolve(root, directory)), ...env }).filter(([name]) =>
+      secret.test(name),
+    ),
+  );
+  return [...staging, ...others].flatMap(([, value]) => (value ? [value] : []));
+}
+
+const harmless =
+  /^(DISCORD_OWNER_ID|WAKE_CHANNEL_ID|BOT_ROLE|PORT|[A-Z_]*_BASE_URL|DISCORD_API|NODE_ENV|TZ|LANG)$/;
+const secret = /TOKEN|SECRET|PASS|PWD|CREDENTIAL|PRIVATE|API_?KEY|_KEY$|^KEY$|DSN|WEBHOOK/i;
+
+function readLeniently(folder: string): Record<string, string | undefined> {
+  try {
+    return readDotEnv(folder);
+  } catch {
+    return {};
+  }
 }
 
 function readDotEnv(root: string): Record<string, string | undefined> {

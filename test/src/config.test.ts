@@ -739,6 +739,22 @@ describe('.env', () => {
     }
   });
 
+  it('knows the secrets of staging, and of other bots what is named like one', () => {
+    const root = makeFolder({
+      'config.json': JSON.stringify({
+        bots: {
+          b: { directory: 'b', command: ['true'], env: { BOT_PASSWORD: 'of-config', MODE: 'production' } },
+        },
+      }),
+      '.env': 'OPENAI_API_KEY=of-live\n',
+      'staging/.env': 'BOT_ROLE=staging\nDISCORD_TOKEN=of-staging\nSOMETHING=unknown\n',
+      'b/.env': 'API_KEY=of-bot\nLOG_LEVEL=verbose\n',
+    });
+    expect(loadConfig(root, {}).environment.secrets).toEqual([
+      ...['of-live', 'of-staging', 'unknown', 'of-bot', 'of-config'],
+    ]);
+  });
+
   it('holds nothing where a value is empty', () => {
     const nothing = { role: 'live', discord: { ownerIds: [] }, anthropic: {}, openai: {}, secrets: [] };
     const example = join(codeRoot, '.env.example');

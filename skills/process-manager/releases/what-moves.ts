@@ -24,6 +24,9 @@ const keptNames: readonly string[] = [
   'backups',
   'staging',
   '.git',
+  // Where npm and others put what they have fetched: HOME of commands is the workspace.
+  '.npm',
+  '.cache',
 ];
 
 /** True of a path, relative to the root with `/`, that stays with its instance; of what lies below it nobody asks. */

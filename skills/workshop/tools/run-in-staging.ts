@@ -51,7 +51,7 @@ export const runInStaging = defineTool({
     const signal = process.signal === null ? '' : ` by ${process.signal}`;
     const notes = printed ? [printed.stdout, printed.stderr].filter((text) => text !== '') : [];
     return {
-      text: `${process.id}  ${process.status}${code}${signal}  ${process.name}`,
+      text: `${[...new Set([process.id, process.name])].join('  ')}  ${process.status}${code}${signal}`,
       notes: notes.map((text) => text.replace(/\n$/, '')),
     };
   },

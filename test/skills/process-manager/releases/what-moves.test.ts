@@ -39,6 +39,8 @@ describe('what stays with its instance', () => {
     'backups',
     'staging',
     '.git',
+    '.npm',
+    '.cache',
     '.restart-signal',
     '.upgrade-context',
     '.heartbeat',
