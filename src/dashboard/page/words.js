@@ -54,7 +54,7 @@ export function when(moment) {
 const sequences =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is sought.
   /\u001b(?:\[[0-?]{0,40}[ -/]{0,10}[@-~]|\][^\u0007\u001b]{0,2000}(?:\u0007|\u001b\\)?|[@-Z\\^_])/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the same.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken away.
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
