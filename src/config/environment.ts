@@ -88,8 +88,8 @@ function secretsOf(
 }
 
 /**
- * What other bots of the instance keep secret, since their logs are shown too: of staging's .env everything that is not
- * known to be harmless, of other bots what is named like a secret. Files that cannot be read say nothing.
+ * What staging and the other bots keep secret, since their logs are shown too: values whose names say so. (Their other
+ * values may be any word, and would make a log unreadable.) Files that cannot be read say nothing.
  */
 export function secretsOfBots(
   root: string,
@@ -97,17 +97,19 @@ export function secretsOfBots(
     Record<string, { readonly directory: string; readonly env: Readonly<Record<string, string>> }>
   >,
 ): string[] {
-  const staging = Object.entries(readLeniently(join(root, 'staging'))).filter(
-    ([name]) => !harmless.test(name),
-  );
-  const others = Object.values(bots).flatMap(({ directory, env }) =>
-    Object.entries({ ...readLeniently(resolve(root, directory)), ...env }).filter(([name]) =>
-      secret.test(name),
-    ),
-  );
-  return [...staging, ...others].flatMap(([, value]) => (value ? [value] : []));
+  const others = Object.values(bots).map(({ directory, env }) => ({
+    ...readLeniently(resolve(root, directory)),
+    ...env,
+  }));
+  return [readLeniently(join(root, 'staging')), ...others]
+    .flatMap((values) => Object.entries(values))
+    .flatMap(([name, value]) =>
+      secret.test(name) && value && value.length >= shortestSecret ? [value] : [],
+    );
 }
 
+/** Shorter ones are words, such as those that stand in place of a token while a bot is tried. */
+const shortestSecret = 8;
 const harmless =
   /^(DISCORD_OWNER_ID|WAKE_CHANNEL_ID|BOT_ROLE|PORT|[A-Z_]*_BASE_URL|DISCORD_API|NODE_ENV|TZ|LANG)$/;
 const secret = /TOKEN|SECRET|PASS|PWD|CREDENTIAL|PRIVATE|API_?KEY|_KEY$|^KEY$|DSN|WEBHOOK/i;

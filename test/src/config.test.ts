@@ -739,19 +739,24 @@ describe('.env', () => {
     }
   });
 
-  it('knows the secrets of staging, and of other bots what is named like one', () => {
+  it('knows of staging and of other bots what is named like a secret', () => {
     const root = makeFolder({
       'config.json': JSON.stringify({
         bots: {
-          b: { directory: 'b', command: ['true'], env: { BOT_PASSWORD: 'of-config', MODE: 'production' } },
+          b: {
+            directory: 'b',
+            command: ['true'],
+            env: { BOT_PASSWORD: 'of-the-config', MODE: 'production' },
+          },
         },
       }),
       '.env': 'OPENAI_API_KEY=of-live\n',
-      'staging/.env': 'BOT_ROLE=staging\nDISCORD_TOKEN=of-staging\nSOMETHING=unknown\n',
-      'b/.env': 'API_KEY=of-bot\nLOG_LEVEL=verbose\n',
+      'staging/.env':
+        'BOT_ROLE=staging\nDISCORD_TOKEN=of-staging\nWEBHOOK_SECRET=staging\nSOMETHING=unknown\n',
+      'b/.env': 'API_KEY=of-the-bot\nLOG_LEVEL=verbose\n',
     });
     expect(loadConfig(root, {}).environment.secrets).toEqual([
-      ...['of-live', 'of-staging', 'unknown', 'of-bot', 'of-config'],
+      ...['of-live', 'of-staging', 'of-the-bot', 'of-the-config'],
     ]);
   });
 
