@@ -4,6 +4,8 @@
 import { join } from 'node:path';
 import type { Host } from '../tool.ts';
 import { type Bots, createBots } from './bots/index.ts';
+import { makeEngine } from './containers/index.ts';
+import { engineEvents } from './engine-events.ts';
 import { createHooks, type Hooks } from './hooks/index.ts';
 import { createProcesses, type Processes } from './processes/index.ts';
 import { createReleases, type Releases } from './releases/index.ts';
@@ -24,10 +26,21 @@ export interface Engine extends Host<Settings> {
 
 /** The engine of one instance. */
 export function createEngine(host: Host<Settings>): Engine {
-  const processes = once(() =>
-    createProcesses({ database: host.database(), root: host.root, clock: host.clock }),
+  const processes: () => Processes = once(() =>
+    createProcesses({
+      database: host.database(),
+      root: host.root,
+      clock: host.clock,
+      logger: host.logger,
+      makeEngine: (name, surroundings) =>
+        makeEngine(name, surroundings, {
+          settings: () => host.readSettings().docker,
+          events: engineEvents({ hooks, history: host.history, clock: host.clock }),
+          bots: () => bots().carried(),
+        }),
+    }),
   );
-  const hooks = once(() =>
+  const hooks: () => Hooks = once(() =>
     createHooks({
       database: host.database(),
       processes: processes(),
@@ -37,7 +50,7 @@ export function createEngine(host: Host<Settings>): Engine {
       secrets: host.secrets,
     }),
   );
-  const bots = once(() =>
+  const bots: () => Bots = once(() =>
     createBots({
       root: host.root,
       settings: host.settings,

@@ -3,9 +3,10 @@
 import type { Skill } from '../tool.ts';
 import { botMigrations, commandFileMigrations } from './bots/index.ts';
 import { briefing } from './briefing.ts';
+import { containerMigrations } from './containers/index.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { hookMigrations, outboxMigrations } from './hooks/index.ts';
-import { processMigrations } from './processes/index.ts';
+import { engineNoteMigrations, processMigrations } from './processes/index.ts';
 import type { Settings } from './settings.ts';
 import { supervise } from './supervise.ts';
 import { tools } from './tools/index.ts';
@@ -21,6 +22,8 @@ const processManager: Skill<Settings, Engine> = {
   allowedInStaging: false,
   migrations: [
     ...processMigrations,
+    ...engineNoteMigrations,
+    ...containerMigrations,
     ...hookMigrations,
     ...outboxMigrations,
     ...botMigrations,

@@ -3,14 +3,8 @@
 
 import { createRequire } from 'node:module';
 import { z } from 'zod';
-
-const seconds = (description: string, fallback: number, most = 86_400) =>
-  z.number().min(0).max(most).default(fallback).describe(`${description} (seconds)`);
-
-const commandLine = z
-  .array(z.string().min(1))
-  .min(1)
-  .describe('The program and its arguments, one string each; no shell is involved');
+import { containerSchema, dockerSchema } from './settings/docker.ts';
+import { commandLine, memorySize, relativePath, seconds } from './settings/values.ts';
 
 const environment = z
   .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name: letters, digits and _'), z.string())
@@ -90,10 +84,7 @@ const restart = z
   .enum(['on-failure', 'always', 'no'])
   .describe('When the bot is started again after it ended by itself');
 
-const memoryLimit = z
-  .string()
-  .regex(/^\d+(\.\d+)?\s?(KB|MB|GB)$/i, 'a size such as 512MB or 1.5GB')
-  .describe('Restart the bot when it uses more memory than this, such as 512MB');
+const memoryLimit = memorySize.describe('Restart the bot when it uses more memory than this, such as 512MB');
 
 const stagingSchema = z
   .strictObject({
@@ -107,13 +98,6 @@ const stagingSchema = z
   })
   .refine(isReadyInTime, tooLate)
   .describe('The staging bot in staging/');
-
-const relativePath = z
-  .string()
-  .min(1)
-  .refine((path) => !/^([/\\~]|[A-Za-z]:)/.test(path) && !path.split(/[/\\]/).includes('..'), {
-    message: "a path relative to the bot's directory, without '..'",
-  });
 
 const botSchema = z
   .strictObject({
@@ -164,6 +148,11 @@ const botSchema = z
       .enum(['local', 'docker', 'swarm'])
       .default('local')
       .describe('Where it runs: this machine, a Docker engine, or a Docker swarm'),
+    container: containerSchema.prefault({}),
+    input: z
+      .boolean()
+      .default(false)
+      .describe('Hold its standard input open for `understudy send`; it is empty otherwise'),
   })
   .refine((bot) => (bot.script === undefined) !== (bot.command === undefined), {
     message: 'give either script or command',
@@ -220,6 +209,7 @@ export const settingsShape = {
   bots: z.record(botName, botSchema).default({}).describe('Other bots, by name'),
   globalSettings: globalSettingsSchema.prefault({}),
   releases: releasesSchema.prefault({}),
+  docker: dockerSchema.prefault({}),
 };
 
 /** Which keys a bot and the global settings have, for readers that accept other spellings of them. */

@@ -6,7 +6,7 @@ import { drive } from './drive.ts';
 import type { BotPlan } from './plan.ts';
 import { type Asker, untilReady } from './requests.ts';
 import { isLiving } from './states.ts';
-import { type BotSurroundings, lookAt } from './surroundings.ts';
+import { type BotSurroundings, lookAt, noteOf } from './surroundings.ts';
 
 /** Started side by side; those that others need come first, so nobody waits for somebody who has no turn yet. */
 const mostAtOnce = 8;
@@ -33,7 +33,8 @@ export async function startAll(surroundings: BotSurroundings, asker: Asker): Pro
     const { row, run } = lookAt(surroundings, plan);
     // What runs is left alone, and so is what is being started or waits for its turn; a failed one gets another try.
     if (row.isHeld === 1) store.want(plan.name, `start_all by ${asker.who}`, {});
-    const isUnderWay = row.activity !== null || row.startReason !== null || row.retryAt !== null;
+    const isKept = noteOf(surroundings, plan, run)?.isActive === true;
+    const isUnderWay = row.activity !== null || row.startReason !== null || row.retryAt !== null || isKept;
     if (!isLiving(run) && !isUnderWay) store.want(plan.name, `start_all by ${asker.who}`, {});
   }
   const waiting = [...wanted];
@@ -67,7 +68,10 @@ async function startOne(surroundings: BotSurroundings, plan: BotPlan, asker: Ask
  */
 export async function stopAll(surroundings: BotSurroundings, asker: Asker): Promise<void> {
   const { store } = surroundings;
-  for (const name of surroundings.plans().keys()) store.hold(name);
+  for (const { name, runner } of surroundings.plans().values()) {
+    // A swarm keeps what it has, whoever looks after it.
+    if (runner !== 'swarm') store.hold(name);
+  }
   for (const level of levels(surroundings).reverse()) {
     const waiting = [...level];
     const worker = async () => {

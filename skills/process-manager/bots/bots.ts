@@ -3,7 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import { type Clock, Failure, type History, type Logger } from '../../tool.ts';
 import type { Hooks } from '../hooks/index.ts';
-import type { Processes } from '../processes/index.ts';
+import type { EngineName, Processes } from '../processes/index.ts';
 import type { Settings } from '../settings.ts';
 import { type Outcome, startAll, stopAll } from './all.ts';
 import { type ConsoleLine, showOutput } from './console.ts';
@@ -14,7 +14,7 @@ import { type Asker, pauseBot, restartBot, resumeBot, startBot, stopBot, updateB
 import { requireStartable } from './start.ts';
 import { type BotStatus, statusesOf, tailOf } from './status.ts';
 import { createBotStore } from './store.ts';
-import type { BotSurroundings } from './surroundings.ts';
+import { type BotSurroundings, enginesInUse, refresh } from './surroundings.ts';
 import type { UpdateResult } from './update/update.ts';
 
 /** What can be done with the bots of an instance. Each call that names a bot fails when there is none of that name. */
@@ -24,6 +24,12 @@ export interface Bots {
   readonly updatable: readonly string[];
   has(name: string): boolean;
   logOf(name: string): string;
+  /** The engines that carry bots, or are to. */
+  engines(): ReadonlySet<EngineName>;
+  /** Asks those engines how things are, where no supervisor does it all the time. */
+  refresh(): Promise<void>;
+  /** What an engine's new run of a bot has to know of it. */
+  carried(): { name: string; log: string; directory: string; command: string }[];
   tail(name: string, count: number): string[];
   status(name: string): Promise<BotStatus>;
   statuses(): Promise<BotStatus[]>;
@@ -96,6 +102,12 @@ export function createBots(options: {
     },
     has: (name) => plans.has(name),
     logOf: (name) => planOf(name).log,
+    engines: () => enginesInUse(surroundings),
+    refresh: () => refresh(surroundings),
+    carried: () =>
+      [...plans.values()].map(({ name, log, directory, argv }) => {
+        return { name, log, directory, command: argv.join(' ') };
+      }),
     tail: (name, count) => tailOf(planOf(name), count),
     status: (name) => statusOf(name, { withCpu: true }),
     statuses: () => statusesOf(surroundings, [...plans.values()]),
@@ -116,11 +128,11 @@ export function createBots(options: {
       return statusOf(name);
     },
     pause: async (name) => {
-      pauseBot(surroundings, planOf(name));
+      await pauseBot(surroundings, planOf(name));
       return statusOf(name);
     },
     resume: async (name) => {
-      resumeBot(surroundings, planOf(name));
+      await resumeBot(surroundings, planOf(name));
       return statusOf(name);
     },
     update: async (name, asker, { restart }) => updateBot(surroundings, planOf(name), asker, { restart }),

@@ -16,6 +16,7 @@ import {
   describeEnd,
   isBotReady,
   lookAt,
+  noteOf,
   type Tell,
 } from './surroundings.ts';
 
@@ -28,7 +29,8 @@ const linesOfNotice = 20;
 /** The step that a bot needs now. */
 export function stepOf(surroundings: BotSurroundings, { row, run, plan }: BotLook) {
   const { clock } = surroundings;
-  return nextStep(row, run, plan, clock.now(), (name) => isBotReady(surroundings, name));
+  const isOtherReady = (name: string) => isBotReady(surroundings, name);
+  return nextStep(row, run, plan, clock.now(), isOtherReady, noteOf(surroundings, plan, run));
 }
 
 /** How a bot is worked on. */
@@ -72,13 +74,17 @@ async function take(
   const { plan, row, run } = look;
   switch (step.kind) {
     case 'note':
-      if (run) noteRun(surroundings, plan.name, run, row.startReason === null && row.retryAt !== null);
+      if (run) noteRun(surroundings, plan.name, run, row.startReason === null && isAutomaticRun(row, run));
       return;
     case 'clear':
       if (run) surroundings.store.clearWish(plan.name, run.id);
       return;
     case 'stop':
       if (run) await stopRun(surroundings, look, run, claim, options);
+      return;
+    case 'retire':
+      claim.say('stopping', 'giving it up in the swarm');
+      await surroundings.processes.retire('swarm', plan.name);
       return;
     case 'judge':
       if (run) pronounce(surroundings, plan, run, describeEnd(run), options);
@@ -91,6 +97,14 @@ async function take(
   }
 }
 
+/** True of a run that nobody has asked for: after a crash, or because a swarm has begun it anew. */
+function isAutomaticRun(row: BotRow, run: ProcessRow): boolean {
+  return row.retryAt !== null || (run.runner === 'swarm' && row.runId !== null);
+}
+
+/** What went wrong with a change that the swarm has seen to: there is nothing to be tried again by us. */
+const settledBySwarm = ['update_rolled_back', 'update_paused', 'not_placed', 'stopped_meanwhile'];
+
 async function start(
   surroundings: BotSurroundings,
   { plan, run }: BotLook,
@@ -99,8 +113,20 @@ async function start(
   options: DriveOptions,
 ): Promise<void> {
   try {
-    await startRun(surroundings, { plan, previous: run, isAutomatic, claim, tell: options.tell });
+    const isReplacing = isLiving(run);
+    await startRun(surroundings, {
+      plan,
+      previous: run,
+      isAutomatic,
+      isReplacing,
+      claim,
+      tell: options.tell,
+    });
   } catch (error) {
+    if (error instanceof Failure && settledBySwarm.includes(error.code)) {
+      surroundings.store.dropWish(plan.name);
+      throw error;
+    }
     // A folder that is gone or a disk that is full may be mended: that counts like a crash, and is tried again.
     if (error instanceof Failure) pronounce(surroundings, plan, undefined, error.message, options);
     throw error;

@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { Failure } from '../../tool.ts';
+import type { ContainerPlan } from '../processes/index.ts';
 import type { Settings } from '../settings.ts';
 
 /** The name of the built-in bot in staging/. */
@@ -41,6 +42,10 @@ export interface BotPlan {
   readonly dependsOn: readonly string[];
   readonly update: UpdatePlan | undefined;
   readonly runner: BotSettings['runner'];
+  /** How an engine is to carry it. */
+  readonly container: ContainerPlan | undefined;
+  /** Its standard input is held open. */
+  readonly takesInput: boolean;
   /** Fails with a next step when something that it needs is not there; makes the folders that it writes to. */
   prepare(): void;
   /** All that the bot sees of our environment and of its settings. */
@@ -51,11 +56,19 @@ export interface BotPlan {
 export function planBots(root: string, settings: Settings): Map<string, BotPlan> {
   const plans = new Map([[stagingName, planStaging(root, settings.staging)]]);
   const logs = resolve(root, settings.globalSettings.log_directory);
-  for (const [name, bot] of Object.entries(settings.bots)) plans.set(name, planBot(root, logs, name, bot));
+  for (const [name, bot] of Object.entries(settings.bots)) {
+    plans.set(name, planBot(root, logs, name, bot, settings.globalSettings));
+  }
   return plans;
 }
 
-function planBot(root: string, logs: string, name: string, bot: BotSettings): BotPlan {
+function planBot(
+  root: string,
+  logs: string,
+  name: string,
+  bot: BotSettings,
+  limits: Settings['globalSettings'],
+): BotPlan {
   const directory = resolve(root, bot.directory);
   return {
     name,
@@ -73,12 +86,56 @@ function planBot(root: string, logs: string, name: string, bot: BotSettings): Bo
     dependsOn: bot.dependsOn,
     update: updateOf(bot),
     runner: bot.runner,
+    container: bot.runner === 'local' ? undefined : planContainer(bot, limits),
+    takesInput: bot.input,
     prepare: () => {
       requireFolder(name, directory, bot.repo_url);
       if (bot.script !== undefined) requireScript(name, directory, bot.script);
     },
     environment: () => ({ ...passedOn(), ...bot.env }),
   };
+}
+
+function planContainer(bot: BotSettings, limits: Settings['globalSettings']): ContainerPlan {
+  const { container } = bot;
+  return {
+    image: container.image,
+    dockerfile: container.dockerfile,
+    command: container.command ?? bot.command ?? containerCommandOf(bot.script ?? ''),
+    isCommandGuessed: container.command === undefined && bot.command === undefined,
+    // Nothing of this machine's own: an engine may be anywhere.
+    environment: { PYTHONUNBUFFERED: '1', ...bot.env },
+    keep: container.keep,
+    volumeDriver: container.volumeDriver,
+    volumeOptions: container.volumeOptions,
+    network: container.network,
+    memoryBytes: bytesOf(bot.memoryLimit),
+    cpus: container.cpus,
+    reserve: { cpus: container.reserve.cpus, memoryBytes: bytesOf(container.reserve.memory) },
+    constraints: container.constraints,
+    trialMs: container.trialSeconds * 1_000,
+    readyMs: bot.readySeconds * 1_000,
+    restart: bot.restart,
+    restartDelayMs: limits.restart_delay * 1_000,
+    mostRestarts: limits.max_restart_attempts,
+  };
+}
+
+/** What runs a script in an image, where none of this machine's paths are. */
+function containerCommandOf(script: string): string[] {
+  switch (extname(script).toLowerCase()) {
+    case '.py':
+      return ['python3', script];
+    case '.js':
+    case '.mjs':
+    case '.cjs':
+      return ['node', script];
+    case '.ts':
+    case '.mts':
+      return ['node', '--import', 'tsx', script];
+    default:
+      return [`./${script}`];
+  }
 }
 
 function planStaging(root: string, staging: Settings['staging']): BotPlan {
@@ -99,6 +156,8 @@ function planStaging(root: string, staging: Settings['staging']): BotPlan {
     dependsOn: [],
     update: undefined,
     runner: 'local',
+    container: undefined,
+    takesInput: false,
     prepare: () => {
       requireStaging(directory, staging.command);
       mkdirSync(join(directory, 'memory'), { recursive: true });

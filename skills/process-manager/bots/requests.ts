@@ -5,19 +5,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../tool.ts';
 import type { ProcessRow } from '../processes/index.ts';
-import { drive, lastLinesOf, stepOf } from './drive.ts';
+import { drive, stepOf } from './drive.ts';
+import {
+  crashed,
+  givenUp,
+  managerStopped,
+  notPlaced,
+  notReady,
+  rolledBack,
+  startedMeanwhile,
+  stoppedMeanwhile,
+} from './failures.ts';
 import type { BotPlan } from './plan.ts';
 import { requireStartable, updateCode } from './start.ts';
 import { isLiving, isReady } from './states.ts';
-import { type BotLook, type BotSurroundings, lookAt, type Tell } from './surroundings.ts';
+import { type BotLook, type BotSurroundings, lookAt, noteOf, refresh, type Tell } from './surroundings.ts';
 import type { UpdateResult } from './update/update.ts';
 
 const pollMs = 50;
+/** Engines are asked over a network, and those in them are not in a hurry. */
+const enginePollMs = 300;
 /** A bot without a ready check that lives for so long has not crashed at its start. */
 const firstMomentMs = 1_000;
 /** Updates and stubborn processes are bounded by themselves; nobody waits for longer than this. */
 const mostPatienceMs = 30 * 60_000;
-const linesOfFailure = 10;
 
 /** Who asks, and how they learn what is being done. */
 export interface Asker {
@@ -31,12 +42,13 @@ export async function startBot(surroundings: BotSurroundings, plan: BotPlan, ask
   const look = lookAt(surroundings, plan);
   const { row, run } = look;
   if (isLiving(run) && row.desired === 'running' && row.isHeld === 0 && !isEnding(look)) {
-    if (run.status === 'paused') surroundings.processes.resume(run);
+    if (run.status === 'paused') await surroundings.processes.resume(run);
     if (run.pid !== null)
       asker.tell(run.status === 'paused' ? 'was paused, and runs again' : `runs already (PID ${run.pid})`);
     return untilReady(surroundings, plan, asker);
   }
   requireStartable(plan);
+  await requireEngine(surroundings, plan);
   await startDependencies(surroundings, plan, asker);
   surroundings.store.want(plan.name, `started by ${asker.who}`, {});
   await untilReady(surroundings, plan, asker);
@@ -46,6 +58,7 @@ export async function startBot(surroundings: BotSurroundings, plan: BotPlan, ask
 export async function restartBot(surroundings: BotSurroundings, plan: BotPlan, asker: Asker): Promise<void> {
   const { run } = lookAt(surroundings, plan);
   requireStartable(plan);
+  await requireEngine(surroundings, plan);
   await startDependencies(surroundings, plan, asker);
   wantRestart(surroundings, plan, run, `restarted by ${asker.who}`);
   await untilReady(surroundings, plan, asker);
@@ -65,11 +78,12 @@ export function wantRestart(
 export async function stopBot(surroundings: BotSurroundings, plan: BotPlan, asker: Asker): Promise<boolean> {
   const { store, processes } = surroundings;
   const before = lookAt(surroundings, plan);
-  const ran = isLiving(before.run) || before.row.desired === 'running';
+  const isKept = noteOf(surroundings, plan, before.run)?.isActive === true;
+  const ran = isLiving(before.run) || isKept || before.row.desired === 'running';
   store.wantStopped(plan.name);
   await until(surroundings, plan, asker, ({ row, run }) => {
     if (row.desired === 'running') throw startedMeanwhile(plan);
-    return !isLiving(run) && row.activity === null;
+    return !isLiving(run) && row.activity === null && noteOf(surroundings, plan, run)?.isActive !== true;
   });
   const { run } = lookAt(surroundings, plan);
   if (run && processes.leftovers(run).length > 0) {
@@ -80,13 +94,13 @@ export async function stopBot(surroundings: BotSurroundings, plan: BotPlan, aske
 }
 
 /** Stops a bot where it is. */
-export function pauseBot(surroundings: BotSurroundings, plan: BotPlan): void {
-  surroundings.processes.pause(requireRun(surroundings, plan));
+export async function pauseBot(surroundings: BotSurroundings, plan: BotPlan): Promise<void> {
+  await surroundings.processes.pause(requireRun(surroundings, plan));
 }
 
 /** Lets it go on. */
-export function resumeBot(surroundings: BotSurroundings, plan: BotPlan): void {
-  surroundings.processes.resume(requireRun(surroundings, plan));
+export async function resumeBot(surroundings: BotSurroundings, plan: BotPlan): Promise<void> {
+  await surroundings.processes.resume(requireRun(surroundings, plan));
 }
 
 /** Updates a bot's code from git; one that runs is started anew when something has changed. */
@@ -130,9 +144,13 @@ export async function updateBot(
 
 /** Waits until what was asked for has come about; fails when it will not, or not by itself. */
 export async function untilReady(surroundings: BotSurroundings, plan: BotPlan, asker: Asker): Promise<void> {
-  const { store, readiness, clock } = surroundings;
+  const { store, readiness, clock, processes } = surroundings;
+  const askedAt = clock.now();
+  const rolledBackBefore = processes.engineNote(plan.name)?.rolledBackAt;
   await until(surroundings, plan, asker, (look) => {
     const { row, run } = look;
+    const note = noteOf(surroundings, plan, run);
+    if (note?.rollback && note.rolledBackAt !== rolledBackBefore) throw rolledBack(plan, note.rollback);
     if (row.isHeld === 1) throw managerStopped(plan);
     if (row.startReason !== null || row.activity !== null || isEnding(look)) {
       requireHope(surroundings, look);
@@ -140,6 +158,10 @@ export async function untilReady(surroundings: BotSurroundings, plan: BotPlan, a
     }
     if (row.desired === 'stopped') throw stoppedMeanwhile(plan);
     if (!isLiving(run)) {
+      if (note?.isActive) {
+        if (clock.now() - askedAt > plan.readyMs) throw notPlaced(plan, note.text);
+        return false;
+      }
       if (row.outcome === 'finished') return true;
       throw crashed(look);
     }
@@ -180,9 +202,10 @@ async function until(
       const { activityText } = surroundings.store.read(plan.name);
       if (activityText !== null) pass(activityText);
     }
+    if (plan.runner !== 'local') await refresh(surroundings);
     if (holds(lookAt(surroundings, plan))) return;
     if (signal.aborted || performance.now() > deadline) throw givenUp(plan);
-    await sleep(pollMs);
+    await sleep(plan.runner === 'local' ? pollMs : enginePollMs);
   }
 }
 
@@ -198,6 +221,13 @@ async function startDependencies(surroundings: BotSurroundings, plan: BotPlan, a
       await untilReady(surroundings, other, { ...asker, tell });
     else await startBot(surroundings, other, { ...asker, tell });
   }
+}
+
+/** Whoever asks is told at once that there is nobody to run it. */
+async function requireEngine({ processes }: BotSurroundings, { runner }: BotPlan): Promise<void> {
+  if (runner === 'local') return;
+  const problem = await processes.problemOf(runner);
+  if (problem) throw problem;
 }
 
 /** A bot waits for those that it depends on as long as one may hope that they come. */
@@ -224,55 +254,4 @@ function requireRun(surroundings: BotSurroundings, plan: BotPlan): ProcessRow {
   const { run } = lookAt(surroundings, plan);
   if (isLiving(run)) return run;
   throw new Failure('not_running', `'${plan.name}' does not run.`, `Start it: understudy start ${plan.name}`);
-}
-
-function crashed({ plan, row, run }: BotLook): Failure {
-  const lines = run && row.judgedRun === run.id ? lastLinesOf(plan, run, linesOfFailure) : [];
-  const next = row.retryAt === null ? '' : ` The next try is at ${row.retryAt}.`;
-  const tail = lines.length === 0 ? '' : `\n${lines.map((line) => `  | ${line}`).join('\n')}`;
-  return new Failure(
-    'bot_crashed',
-    `'${plan.name}' does not stay up: ${row.detail ?? 'it ended'}.${next}${tail}`,
-    `Its output: understudy logs ${plan.name}. When it is mended: understudy start ${plan.name}`,
-  );
-}
-
-function notReady({ plan }: BotLook): Failure {
-  return new Failure(
-    'not_ready',
-    `'${plan.name}' runs, but was not ready within ${plan.readyMs / 1_000} s.`,
-    `See what it prints: understudy logs ${plan.name}. The check stands under 'ready' in its configuration.`,
-  );
-}
-
-function startedMeanwhile({ name }: BotPlan): Failure {
-  return new Failure(
-    'started_meanwhile',
-    `Somebody started '${name}' while it was stopped.`,
-    'See who: understudy history',
-  );
-}
-
-function managerStopped({ name }: BotPlan): Failure {
-  return new Failure(
-    'manager_stopped',
-    `The manager ended, and stopped '${name}' with all its bots.`,
-    `It is started with them: understudy start_all, or npm start. Alone: understudy start ${name}`,
-  );
-}
-
-function stoppedMeanwhile({ name }: BotPlan): Failure {
-  return new Failure(
-    'stopped_meanwhile',
-    `Somebody stopped '${name}' while it was started.`,
-    'See who: understudy history',
-  );
-}
-
-function givenUp({ name }: BotPlan): Failure {
-  return new Failure(
-    'gave_up_waiting',
-    `The outcome for '${name}' was not waited for.`,
-    `It goes on without you; see: understudy status ${name}`,
-  );
 }

@@ -19,6 +19,8 @@ export interface StartOptions {
   readonly previous: ProcessRow | undefined;
   /** A restart after a crash; nobody waits for it, and it does not go to the network first. */
   readonly isAutomatic: boolean;
+  /** The run before is still there, and its engine replaces it. */
+  readonly isReplacing: boolean;
   readonly claim: Claim;
   readonly tell: Tell;
 }
@@ -26,10 +28,10 @@ export interface StartOptions {
 /** Starts it, unless somebody wishes meanwhile that it should not run. */
 export async function startRun(surroundings: BotSurroundings, options: StartOptions): Promise<void> {
   const { plan, previous, claim, isAutomatic } = options;
-  const { processes, hooks } = surroundings;
+  const { hooks } = surroundings;
   requireStartable(plan);
   claim.say('starting', 'starting');
-  if (previous) {
+  if (previous && !options.isReplacing) {
     await endLeftovers(surroundings, previous);
     await hooks.settleEnd(previous.id);
   }
@@ -39,21 +41,46 @@ export async function startRun(surroundings: BotSurroundings, options: StartOpti
   }
   if (!isWanted(surroundings, plan.name)) return;
   claim.say('starting', 'starting');
-  const run = await processes.spawn({
-    argv: plan.argv,
-    command: plan.argv.join(' '),
-    name: plan.name,
-    bot: plan.name,
-    directory: plan.directory,
-    environment: plan.environment(),
-    type: 'background',
-    agent: undefined,
-    takesInput: false,
-    logs: { stdout: plan.log, stderr: plan.log, from: existsSync(plan.log) ? endOf(plan.log) : 0 },
-  });
+  const run = await spawnRun(surroundings, options);
   noteRun(surroundings, plan.name, run, isAutomatic);
   if (isAutomatic)
     surroundings.logger.info({ bot: plan.name }, `${plan.name}: started again (PID ${run.pid})`);
+}
+
+async function spawnRun(
+  surroundings: BotSurroundings,
+  { plan, claim, tell, isReplacing }: StartOptions,
+): Promise<ProcessRow> {
+  const unwanted = new AbortController();
+  const timer = setInterval(() => {
+    if (!isWanted(surroundings, plan.name)) unwanted.abort();
+  }, wishPollMs);
+  try {
+    return await surroundings.processes.spawn(
+      {
+        argv: plan.argv,
+        command: plan.argv.join(' '),
+        name: plan.name,
+        bot: plan.name,
+        directory: plan.directory,
+        environment: plan.runner === 'local' ? plan.environment() : {},
+        type: 'background',
+        agent: undefined,
+        takesInput: plan.takesInput,
+        logs: { stdout: plan.log, stderr: plan.log, from: existsSync(plan.log) ? endOf(plan.log) : 0 },
+        ...(plan.container ? { container: plan.container } : {}),
+        tell: (text) => {
+          claim.say('starting', text);
+          tell(text);
+        },
+        isReplacing,
+        signal: unwanted.signal,
+      },
+      plan.runner,
+    );
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** Writes a run down as the bot's newest, and gives it the hooks that the one before has left. */
@@ -66,20 +93,21 @@ export function noteRun(
   store.together(() => {
     const before = store.read(name).runId;
     if (!store.noteRun(name, run.id, run.startedAt, isAutomatic)) return;
-    if (before !== null) hooks.carryOver(before, run.id);
+    // The runs that a swarm begins by itself have theirs from the moment on at which they were seen.
+    if (before !== null && run.runner !== 'swarm') hooks.carryOver(before, run.id);
   });
 }
 
 /** Fails with a next step when a bot cannot be started as it is configured. */
 export function requireStartable(plan: BotPlan): void {
-  if (plan.runner !== 'local') {
+  plan.prepare();
+  if (plan.runner !== 'local' && plan.ready?.heartbeat) {
     throw new Failure(
-      'runner_unavailable',
-      `'${plan.name}' is to run on ${plan.runner}, and this version runs bots on this machine only.`,
-      'Take "runner" out of its configuration to run it here.',
+      'ready_check_unreachable',
+      `'${plan.name}' is to say that it is ready in a file of this machine, which it cannot reach on ${plan.runner}.`,
+      `Let 'ready' in its configuration be a pattern of its output, for example: {"pattern": "logged in"}`,
     );
   }
-  plan.prepare();
   if (plan.ready?.pattern !== undefined) compilePattern(plan.ready.pattern);
 }
 

@@ -1,7 +1,7 @@
 // The life of a bot as pure functions over its row and its newest run: which step leads towards what is wanted, how an
 // end is judged, and which of the states people read it is in. Nothing here acts; `drive.ts` does.
 
-import { isFinished, type ProcessRow } from '../processes/index.ts';
+import { type EngineNote, isFinished, type ProcessRow } from '../processes/index.ts';
 import type { BotPlan } from './plan.ts';
 
 /** Every state that people and scripts read. */
@@ -59,6 +59,8 @@ export type Step =
   /** A run is there that the row does not know: its starter died before it could write it down. */
   | { readonly kind: 'note' }
   | { readonly kind: 'stop' }
+  /** Nothing runs, and its engine would start it again. */
+  | { readonly kind: 'retire' }
   | { readonly kind: 'judge' }
   | { readonly kind: 'clear' }
   | { readonly kind: 'start'; readonly isAutomatic: boolean };
@@ -67,21 +69,30 @@ export type Step =
 export function nextStep(
   row: BotRow,
   run: ProcessRow | undefined,
-  plan: Pick<BotPlan, 'dependsOn'>,
+  plan: Pick<BotPlan, 'dependsOn' | 'runner'>,
   now: number,
   isReady: (name: string) => boolean,
+  note?: EngineNote,
 ): Step {
+  const isKept = note?.isActive === true;
   if (run && run.id !== row.runId) return { kind: 'note' };
   if (isLiving(run)) {
-    if (row.desired === 'stopped' || row.isHeld === 1 || row.endRun === run.id) return { kind: 'stop' };
+    const isUnwanted = row.desired === 'stopped' || row.isHeld === 1;
+    // A swarm ends the old run itself, and has it to go back to when the new one fails.
+    const isReplaced = run.runner === 'swarm' && plan.runner === 'swarm' && run.stopReason === null;
+    if (!isUnwanted && row.endRun === run.id && isReplaced) return { kind: 'start', isAutomatic: false };
+    if (isUnwanted || row.endRun === run.id) return { kind: 'stop' };
     // Whoever asked it to end may have been killed meanwhile, and it may take a while to obey.
     if (run.stopReason !== null) return { kind: 'stop' };
     return row.startReason === null ? { kind: 'rest' } : { kind: 'clear' };
   }
-  if (row.desired === 'stopped' || row.isHeld === 1) return { kind: 'rest' };
+  if (row.desired === 'stopped' || row.isHeld === 1) return { kind: isKept ? 'retire' : 'rest' };
+  if (isKept && plan.runner !== 'swarm') return { kind: 'retire' };
   const start = (isAutomatic: boolean): Step =>
     plan.dependsOn.every(isReady) ? { kind: 'start', isAutomatic } : { kind: 'rest' };
   if (row.startReason !== null) return start(false);
+  // Whether and when it is started again is the swarm's.
+  if (isKept) return { kind: 'rest' };
   if (run && row.judgedRun !== run.id) return { kind: 'judge' };
   if (row.outcome !== null) return { kind: 'rest' };
   if (row.retryAt !== null) return now >= Date.parse(row.retryAt) ? start(true) : { kind: 'rest' };
@@ -136,6 +147,14 @@ export function judge(
   // One that was ended for its memory may still say goodbye with code 0.
   const succeeded = wasAskedFor || (run?.exitCode === 0 && !usedTooMuch);
   if (succeeded && restart !== 'always') return { kind: 'finished', detail: how };
+  // It was the swarm's to start it again, and it has given it up.
+  if (run?.runner === 'swarm') {
+    return {
+      kind: 'failed',
+      detail: `${how}, and the swarm does not start it again`,
+      attempts: attemptsBefore,
+    };
+  }
   const crashesBefore = run && upTime(run) >= stableMs ? 0 : attemptsBefore;
   const attempts = wasAskedFor ? crashesBefore : crashesBefore + 1;
   if (restart === 'no') return { kind: 'failed', detail: `${how}, and its restart policy is "no"`, attempts };
@@ -168,6 +187,7 @@ export function stateOf(
   plan: Pick<BotPlan, 'ready' | 'dependsOn'>,
   isOtherReady: (name: string) => boolean,
   isSupervised: boolean,
+  note?: EngineNote,
 ): BotState {
   if (row.activity !== null) return row.activity;
   if (isLiving(run)) {
@@ -175,6 +195,7 @@ export function stateOf(
     return isReady(row, run, plan) ? 'running' : 'starting';
   }
   if (row.desired === 'stopped' || row.isHeld === 1) return 'stopped';
+  if (note?.isActive) return note.text === null ? 'backoff' : 'waiting';
   if (row.startReason === null && row.outcome !== null) return row.outcome;
   // What is to be started is started at once, unless it waits for another bot, or nobody is there to do it.
   if (!isSupervised && row.retryAt === null) return 'stopped';

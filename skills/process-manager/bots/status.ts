@@ -1,11 +1,20 @@
 // How a bot is, for people and scripts: its state, its newest run, and what that uses of the machine.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuBetween, type Usage, usageOfGroups } from '../base/index.ts';
+import { cpuBetween, type Usage } from '../base/index.ts';
 import { lastLines } from '../output/index.ts';
+import type { EngineNote, ProcessRow } from '../processes/index.ts';
 import type { BotPlan } from './plan.ts';
 import { type BotState, isLiving } from './states.ts';
-import { type BotLook, type BotSurroundings, describeEnd, lookAt, stateNow } from './surroundings.ts';
+import {
+  type BotLook,
+  type BotSurroundings,
+  describeEnd,
+  lookAt,
+  noteOf,
+  refresh,
+  stateNow,
+} from './surroundings.ts';
 
 /** Between the two looks that tell how busy a bot is. */
 const sampleMs = 200;
@@ -32,6 +41,9 @@ export interface BotStatus {
   readonly detail: string | null;
   readonly description: string | null;
   readonly log: string;
+  readonly runner: BotPlan['runner'];
+  /** The node of a swarm that it runs on, or ran on last. */
+  readonly node: string | null;
 }
 
 /** The status of several bots, their memory measured at one look, and with `withCpu` their CPU at two. */
@@ -40,18 +52,20 @@ export async function statusesOf(
   plans: readonly BotPlan[],
   { withCpu = false } = {},
 ): Promise<BotStatus[]> {
+  await refresh(surroundings);
+  const { processes } = surroundings;
   const looks = plans.map((plan) => lookAt(surroundings, plan));
-  const groups = new Set(looks.flatMap(({ run }) => (isLiving(run) ? (run.shimPid ?? []) : [])));
-  const first = usageOfGroups(groups);
+  const living = looks.flatMap(({ run }) => (isLiving(run) ? [run] : []));
+  const first = await processes.usageOf(living);
   const startedAt = performance.now();
-  if (withCpu && groups.size > 0) await sleep(sampleMs);
-  const second = withCpu ? usageOfGroups(groups) : first;
+  if (withCpu && living.length > 0) await sleep(sampleMs);
+  const second = withCpu ? await processes.usageOf(living) : first;
   const elapsedMs = performance.now() - startedAt;
   const isSupervised = surroundings.isSupervised();
   return looks.map((look) => {
-    const group = look.run?.shimPid ?? 0;
-    const cpu = withCpu ? cpuBetween(first.get(group), second.get(group), elapsedMs) : null;
-    return describe(surroundings, look, isSupervised, second.get(group), cpu);
+    const id = look.run?.id ?? '';
+    const cpu = withCpu ? cpuBetween(first.get(id), second.get(id), elapsedMs) : null;
+    return describe(surroundings, look, isSupervised, second.get(id), cpu);
   });
 }
 
@@ -84,15 +98,31 @@ function describe(
     process: run?.id ?? null,
     exitCode: living ? null : (run?.exitCode ?? null),
     retryAt: row.retryAt,
-    detail: detailOf(look),
+    detail: detailOf(surroundings, look),
     description: plan.description ?? null,
     log: plan.log,
+    runner: living?.runner ?? plan.runner,
+    node: run?.node ?? null,
   };
 }
 
-function detailOf({ row, run }: BotLook): string | null {
+function detailOf(surroundings: BotSurroundings, { plan, row, run }: BotLook): string | null {
   if (row.activityText !== null) return row.activityText;
-  if (isLiving(run)) return row.lateRun === run.id && row.readyRun !== run.id ? 'not ready in time' : null;
+  const runner = isLiving(run) ? run.runner : plan.runner;
+  const trouble = runner === 'local' ? undefined : surroundings.processes.troubleOf(runner);
+  if (trouble !== undefined) return `this is what was last seen of it: ${trouble}`;
+  const note = noteOf(surroundings, plan, run);
+  if (isLiving(run)) {
+    const isLate = row.lateRun === run.id && row.readyRun !== run.id;
+    return isLate ? 'not ready in time' : (run.note ?? rollbackOf(note, run));
+  }
+  if (note?.isActive) return note.text ?? (run ? `${describeEnd(run)}; the swarm starts it again` : null);
   if (row.detail !== null) return row.detail;
   return run ? describeEnd(run) : null;
+}
+
+/** A run that goes on because the change after it was taken back. */
+function rollbackOf(note: EngineNote | undefined, run: ProcessRow): string | null {
+  if (!note?.rollback || note.rolledBackAt === null || note.rolledBackAt > run.startedAt) return null;
+  return `an update was rolled back: ${note.rollback}`;
 }

@@ -65,6 +65,8 @@ export interface BotStore {
   noteRun(name: string, run: string, startedAt: string, isAutomatic: boolean): boolean;
   /** It runs, and that is all that was wanted; a restart that was asked for meanwhile stays wanted. */
   clearWish(name: string, run: string): void;
+  /** What was asked for cannot be, and is not tried again by itself. */
+  dropWish(name: string): void;
   /** True for the one who judges it first. `run` is undefined when it could not be started: that settles the run before. */
   noteVerdict(name: string, run: string | undefined, verdict: Verdict, now: number): boolean;
   noteReady(name: string, run: string): void;
@@ -168,6 +170,8 @@ export function createBotStore(database: Database): BotStore {
         'UPDATE bots SET start_reason = NULL WHERE name = @name AND run_id = @run AND end_run IS NOT @run',
         { name, run },
       ),
+    dropWish: (name) =>
+      void write('UPDATE bots SET start_reason = NULL, end_run = NULL WHERE name = @name', { name }),
     noteVerdict: (name, run, verdict, now) =>
       write(
         `UPDATE bots SET judged_run = coalesce(@run, run_id), end_run = NULL, start_reason = NULL,

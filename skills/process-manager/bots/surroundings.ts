@@ -2,7 +2,7 @@
 
 import type { Clock, History, Logger } from '../../tool.ts';
 import type { Hooks } from '../hooks/index.ts';
-import type { Processes, ProcessRow } from '../processes/index.ts';
+import type { EngineName, EngineNote, Processes, ProcessRow } from '../processes/index.ts';
 import type { BotPlan } from './plan.ts';
 import type { Readiness } from './ready.ts';
 import { type BotRow, type BotState, isReady, stateOf } from './states.ts';
@@ -64,11 +64,40 @@ export function stateNow(
   isSupervised: boolean,
 ): BotState {
   const isOtherReady = (name: string) => isBotReady(surroundings, name);
-  return stateOf(row, run, plan, isOtherReady, isSupervised);
+  return stateOf(row, run, plan, isOtherReady, isSupervised, noteOf(surroundings, plan, run));
+}
+
+/** What the swarm said of a bot that it keeps, or has kept. */
+export function noteOf(
+  { processes }: BotSurroundings,
+  plan: Pick<BotPlan, 'name' | 'runner'>,
+  run: ProcessRow | undefined,
+): EngineNote | undefined {
+  // Whoever has no swarm asks for nothing.
+  return plan.runner === 'swarm' || run?.runner === 'swarm' ? processes.engineNote(plan.name) : undefined;
+}
+
+/** The engines that carry bots, or are to. */
+export function enginesInUse({ plans, processes }: BotSurroundings): Set<EngineName> {
+  const names = new Set<EngineName>();
+  for (const { runner } of plans().values()) if (runner !== 'local') names.add(runner);
+  for (const { runner } of processes.registry.unfinished()) if (runner !== 'local') names.add(runner);
+  return names;
+}
+
+/** Asks the engines how things are, where nobody does it all the time. */
+export async function refresh(surroundings: BotSurroundings): Promise<void> {
+  const engines = enginesInUse(surroundings);
+  if (engines.size > 0 && !surroundings.isSupervised()) await surroundings.processes.ask(engines);
 }
 
 /** How a run ended, in words. */
 export function describeEnd(run: ProcessRow): string {
+  const because = run.note === null || run.status === 'running' ? '' : ` (${run.note})`;
+  return `${wordsForEnd(run)}${because}`;
+}
+
+function wordsForEnd(run: ProcessRow): string {
   if (run.stopReason !== null && run.status === 'killed') return `it was ended: ${run.stopReason}`;
   if (run.exitCode === null) return run.status === 'lost' ? 'it vanished' : `it was ${run.status}`;
   return `it ended with code ${run.exitCode}${run.signal === null ? '' : ` (${run.signal})`}`;

@@ -3,7 +3,7 @@
 // stranger only as long as somebody who is certainly ours lives in its group.
 
 import { findByVariable, groupMembers, startOf } from '../base/index.ts';
-import type { ProcessRow } from './registry.ts';
+import type { ProcessRow } from './row.ts';
 import { livingCommand, livingShim, processVariable } from './settle.ts';
 
 /** The family of one process. */

@@ -1,6 +1,16 @@
+export type { ContainerPlan } from './container-plan.ts';
+export { type EngineNote, type EngineNotes, engineNoteMigrations } from './engine-notes.ts';
 export { agentEnvironment } from './environment.ts';
 export { createProcesses, type Processes, requireRunning } from './processes.ts';
-export { type ProcessLogs, type ProcessRow, processMigrations } from './registry.ts';
+export { type ProcessLogs, processMigrations, type Registry } from './registry.ts';
+export { type ProcessRow, type RunnerName, runnerNames } from './row.ts';
+export type {
+  EngineName,
+  EngineRunner,
+  EngineSurroundings,
+  MakeEngine,
+} from './runner.ts';
 export { processVariable } from './settle.ts';
+export { describe as describeProcess, type SpawnOptions } from './spawn.ts';
 export { isFinished, processStates } from './states.ts';
 export { confine } from './workspace.ts';

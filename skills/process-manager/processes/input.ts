@@ -4,7 +4,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../tool.ts';
 import { waitUntil } from '../base/index.ts';
-import type { ProcessRow } from './registry.ts';
+import type { ProcessRow } from './row.ts';
 
 const patienceMs = 5_000;
 

@@ -5,61 +5,14 @@
 import type { Database } from 'better-sqlite3';
 import type { Migration } from '../../tool.ts';
 import type { ProcessIdentity } from '../base/index.ts';
-import { nextState, type ProcessEvent, type ProcessState, statesBefore } from './states.ts';
-
-/** Whether somebody waits for the process (concurrent) or it just has to run (background). */
-export type ProcessType = 'background' | 'concurrent';
-
-/** What is kept of a process. */
-export interface ProcessRow {
-  readonly id: string;
-  readonly name: string;
-  /** The PID of the command itself; null until it has one. */
-  readonly pid: number | null;
-  /** When the command started, as identity.ts writes it. */
-  readonly pidStart: string | null;
-  /** The shim that leads the session and the process group, and writes the exit status down. */
-  readonly shimPid: number | null;
-  readonly shimStart: string | null;
-  /** What people read: the command string, or the words of the argv. */
-  readonly command: string;
-  readonly directory: string;
-  readonly status: ProcessState;
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-  /** Why it was stopped, when somebody did. */
-  readonly stopReason: string | null;
-  /** Set before SIGKILL is sent, so that a killer that dies meanwhile leaves the truth behind. */
-  readonly forced: 0 | 1;
-  readonly startedAt: string;
-  readonly endedAt: string | null;
-  readonly agent: string | null;
-  readonly type: ProcessType;
-  /** The folder that holds `exit`, and `stdin` where input was asked for. */
-  readonly runFolder: string;
-  readonly stdoutLog: string;
-  readonly stderrLog: string;
-  readonly branch: string | null;
-  /** How many hooks deep the branch that started it was. */
-  readonly hookDepth: number;
-  /** What the model wanted to remember about it. */
-  readonly context: string | null;
-  readonly hookModel: string | null;
-  readonly discordMessage: string | null;
-  readonly peakMemoryBytes: number | null;
-  /** The bot that this is a run of. */
-  readonly bot: string | null;
-  /** Logical offsets between which its logs hold what this process printed: runs of a bot share one log. */
-  readonly logFrom: number;
-  /** Null while nobody has printed after it. */
-  readonly logUntil: number | null;
-}
+import type { ProcessRow } from './row.ts';
+import { nextState, type ProcessEvent, statesBefore } from './states.ts';
 
 const columns = `id, name, pid, pid_start AS pidStart, shim_pid AS shimPid, shim_start AS shimStart, command, directory,
   status, exit_code AS exitCode, signal, stop_reason AS stopReason, forced, started_at AS startedAt,
   ended_at AS endedAt, agent, type, run_folder AS runFolder, stdout_log AS stdoutLog, stderr_log AS stderrLog, branch,
   hook_depth AS hookDepth, context, hook_model AS hookModel, discord_message AS discordMessage,
-  peak_memory_bytes AS peakMemoryBytes, bot, log_from AS logFrom, log_until AS logUntil`;
+  peak_memory_bytes AS peakMemoryBytes, bot, log_from AS logFrom, log_until AS logUntil, runner, handle, node, note`;
 
 export const processMigrations: readonly Migration[] = [
   {
@@ -102,6 +55,14 @@ export const processMigrations: readonly Migration[] = [
           ALTER TABLE processes ADD COLUMN log_until INTEGER;
           CREATE INDEX processes_by_bot ON processes (bot) WHERE bot IS NOT NULL;`,
   },
+  {
+    name: 'process-manager/8-runners',
+    sql: `ALTER TABLE processes ADD COLUMN runner TEXT NOT NULL DEFAULT 'local';
+          ALTER TABLE processes ADD COLUMN handle TEXT;
+          ALTER TABLE processes ADD COLUMN node TEXT;
+          ALTER TABLE processes ADD COLUMN note TEXT;
+          CREATE UNIQUE INDEX processes_by_handle ON processes (handle) WHERE handle IS NOT NULL;`,
+  },
 ];
 
 /** What is known of a process before it starts. */
@@ -122,6 +83,10 @@ export type NewProcess = Pick<
   | 'context'
   | 'bot'
   | 'logFrom'
+  | 'runner'
+  | 'handle'
+  | 'node'
+  | 'note'
 >;
 
 /** What is known of a process when it has ended. */
@@ -144,6 +109,8 @@ export interface Registry {
   /** Forgets a row whose program could not be started at all. */
   remove(id: string): void;
   identify(id: string, identity: { shim: ProcessIdentity; command: ProcessIdentity }): void;
+  /** Notes where an engine runs it. */
+  place(id: string, place: { pid: number | null; node: string | null; note?: string }): void;
   /** False when the row was not in a state in which this can happen: somebody else was first. */
   change(id: string, event: 'pause' | 'resume'): boolean;
   requestStop(id: string, reason: string): void;
@@ -152,6 +119,10 @@ export interface Registry {
   end(id: string, ending: Ending): boolean;
   notePeakMemory(id: string, bytes: number): void;
   find(id: string): ProcessRow | undefined;
+  /** The row of what an engine calls so. */
+  findByHandle(handle: string): ProcessRow | undefined;
+  /** Runs the writes of `work` all or none, and nobody else's in between. */
+  together<T>(work: () => T): T;
   unfinished(): ProcessRow[];
   /** The newest run of a bot. */
   lastRun(bot: string): ProcessRow | undefined;
@@ -181,9 +152,9 @@ export function createRegistry(database: Database): Registry {
             write('UPDATE processes SET log_until = @logFrom WHERE bot = @bot AND log_until IS NULL', row);
           write(
             `INSERT INTO processes (id, name, command, directory, started_at, agent, type, run_folder, stdout_log,
-               stderr_log, branch, hook_depth, context, bot, log_from)
+               stderr_log, branch, hook_depth, context, bot, log_from, runner, handle, node, note)
              VALUES (@id, @name, @command, @directory, @startedAt, @agent, @type, @runFolder, @stdoutLog,
-               @stderrLog, @branch, @hookDepth, @context, @bot, @logFrom)`,
+               @stderrLog, @branch, @hookDepth, @context, @bot, @logFrom, @runner, @handle, @node, @note)`,
             row,
           );
         })
@@ -197,6 +168,13 @@ export function createRegistry(database: Database): Registry {
         `UPDATE processes SET pid = @pid, pid_start = @pidStart, shim_pid = @shimPid, shim_start = @shimStart
          WHERE id = @id`,
         { id, pid: command.pid, pidStart: command.start, shimPid: shim.pid, shimStart: shim.start },
+      );
+    },
+    place: (id, { pid, node, note }) => {
+      write(
+        `UPDATE processes SET pid = @pid, node = coalesce(@node, node), note = coalesce(@note, note)
+         WHERE id = @id AND (pid IS NOT @pid OR node IS NOT coalesce(@node, node) OR @note IS NOT NULL)`,
+        { id, pid, node, note: note ?? null },
       );
     },
     change: (id, event) =>
@@ -229,6 +207,8 @@ export function createRegistry(database: Database): Registry {
       );
     },
     find: (id) => select('WHERE id = ?').get(id),
+    findByHandle: (handle) => select('WHERE handle = ?').get(handle),
+    together: (work) => database.transaction(work).immediate(),
     lastRun: (bot) => select('WHERE bot = ? ORDER BY rowid DESC LIMIT 1').get(bot),
     lastRuns: () => select(`WHERE ${isLastRun}`).all(),
     unfinished: () => select(`WHERE ${isUnfinished} ORDER BY started_at, id`).all(),
@@ -246,7 +226,7 @@ export function createRegistry(database: Database): Registry {
         .all(endedAfter),
     search: (word) =>
       select(
-        `WHERE id = @word OR name = @word OR (pid = @pid AND ${isUnfinished})
+        `WHERE id = @word OR name = @word OR (pid = @pid AND runner = 'local' AND ${isUnfinished})
          ORDER BY id = @word DESC, ${isUnfinished} DESC, started_at DESC, rowid DESC LIMIT 20`,
       ).all({ word, pid: /^\d{1,10}$/.test(word) ? Number(word) : null }),
     outdated: (before, keep) =>

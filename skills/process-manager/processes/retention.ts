@@ -3,7 +3,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeIfThere } from '../base/index.ts';
-import type { ProcessRow, Registry } from './registry.ts';
+import type { Registry } from './registry.ts';
+import type { ProcessRow } from './row.ts';
 import { endingsFolder } from './spawn.ts';
 
 const keptDays = 7;

@@ -6,7 +6,8 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../tool.ts';
 import { findByVariable, isAlive, type ProcessIdentity, parentOf, startOf } from '../base/index.ts';
-import type { Ending, ProcessRow, Registry } from './registry.ts';
+import type { Ending, Registry } from './registry.ts';
+import type { ProcessRow } from './row.ts';
 
 /** The variable that every managed process and its descendants carry. */
 export const processVariable = 'UNDERSTUDY_PROCESS';
@@ -16,6 +17,8 @@ const spawnPatienceMs = 10_000;
 
 /** Brings a row up to date. Returns the row as it is now. */
 export function settle(registry: Registry, row: ProcessRow, clock: Clock): ProcessRow {
+  // What an engine carries ends in its row when the engine is asked; here is nothing to be seen of it.
+  if (row.runner !== 'local') return registry.find(row.id) ?? row;
   const ending = endingOf(registry, row, clock);
   if (!ending) return row;
   registry.end(row.id, ending);

@@ -3,7 +3,8 @@
 import type { Clock } from '../../tool.ts';
 import { isStopped, waitUntil } from '../base/index.ts';
 import { createFamily } from './family.ts';
-import type { ProcessRow, Registry } from './registry.ts';
+import type { Registry } from './registry.ts';
+import type { ProcessRow } from './row.ts';
 import { settle } from './settle.ts';
 import { isFinished } from './states.ts';
 

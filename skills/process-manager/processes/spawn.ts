@@ -6,8 +6,10 @@ import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../tool.ts';
 import { type ProcessIdentity, removeIfThere, startOf } from '../base/index.ts';
+import type { ContainerPlan } from './container-plan.ts';
 import { newProcessId } from './id.ts';
-import type { NewProcess, ProcessRow, ProcessType, Registry } from './registry.ts';
+import type { NewProcess, Registry } from './registry.ts';
+import type { ProcessRow, ProcessType } from './row.ts';
 import { processVariable, settle } from './settle.ts';
 import { exitPlaceholder, shimCommand } from './shim.ts';
 
@@ -30,6 +32,14 @@ export interface SpawnOptions {
   readonly branch?: string;
   readonly hookDepth?: number;
   readonly context?: string;
+  /** How an engine is to carry it; this machine does without. */
+  readonly container?: ContainerPlan;
+  /** Told what is being done, where that takes a while. */
+  readonly tell?: (text: string) => void;
+  /** True when a run that is there is to be replaced. */
+  readonly isReplacing?: boolean;
+  /** Aborted when it is not wanted any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Where processes keep their files, and how time is told. */
@@ -64,7 +74,8 @@ export async function spawn(surroundings: SpawnSurroundings, options: SpawnOptio
   return settle(registry, started, clock);
 }
 
-function describe(folder: string, options: SpawnOptions, now: number): NewProcess {
+/** What is known of a process before it starts, with an id of its own. */
+export function describe(folder: string, options: SpawnOptions, now: number): NewProcess {
   const id = newProcessId();
   const runFolder = join(folder, id);
   return {
@@ -83,6 +94,10 @@ function describe(folder: string, options: SpawnOptions, now: number): NewProces
     context: options.context ?? null,
     bot: options.bot ?? null,
     logFrom: options.logs?.from ?? 0,
+    runner: 'local',
+    handle: null,
+    node: null,
+    note: null,
   };
 }
 

@@ -96,6 +96,10 @@ function supervise(options: SupervisorOptions): Work {
   const timers: NodeJS.Timeout[] = [];
   const every = (ms: number, work: () => void) => timers.push(setInterval(guard(logger, work), ms));
   const endings = watchEndings(options, rounds.next);
+  const attendance = processes.attend(bots.engines, () => {
+    rounds.nudge();
+    rounds.next();
+  });
   every(noticeMs, () => {
     const now = dataVersion(database);
     if (now === version) return;
@@ -126,12 +130,15 @@ function supervise(options: SupervisorOptions): Work {
     for (const timer of timers) clearInterval(timer);
     endings.close();
     rounds.stop();
+    // What is under way ends by itself, and leaves nothing that the next one does not find.
+    attending ??= attendance.stop();
   };
+  let attending: Promise<void> | undefined;
   return {
     stop,
     rest: async () => {
       stop();
-      await Promise.all([keeper.rest(), commands.rest()]);
+      await Promise.all([keeper.rest(), commands.rest(), attending]);
     },
   };
 }

@@ -73,8 +73,9 @@ function trimOne(path: string, writers: readonly Writer[], processes: Processes,
 /** Notes the most memory that each command has used, where the system tells. */
 export function noteMemory(database: Database, processes: Processes): void {
   database.transaction(() => {
-    for (const { id, pid } of processes.registry.unfinished()) {
-      const bytes = pid === null ? undefined : peakMemoryOf(pid);
+    for (const { id, pid, runner } of processes.registry.unfinished()) {
+      // The PID of what an engine runs is one of its machine.
+      const bytes = pid === null || runner !== 'local' ? undefined : peakMemoryOf(pid);
       if (bytes !== undefined) processes.registry.notePeakMemory(id, bytes);
     }
   })();

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ToolContext, View } from '../../tool.ts';
 import { type BotStatus, botStates } from '../bots/index.ts';
 import { type Engine, nobodyWatches } from '../engine.ts';
+import { runnerNames } from '../processes/index.ts';
 import { age, duration, size } from './words.ts';
 
 /** The JSON of a bot; scripts rely on its first seven keys. */
@@ -24,6 +25,8 @@ export const botShape = z.object({
   detail: z.string().nullable(),
   description: z.string().nullable(),
   log: z.string(),
+  runner: z.enum(runnerNames),
+  node: z.string().nullable(),
 });
 
 /** What the verbs answer that change one bot. */
@@ -32,17 +35,31 @@ export const oneBot = z.object({ bot: botShape });
 /** A bot in one line, for the answer to whoever changed it. */
 export function presentBot(bot: BotStatus): View {
   const pid = bot.pid === null ? '' : `  PID ${bot.pid}`;
-  return { text: `${bot.name}  ${bot.state}${pid}${bot.detail === null ? '' : `  (${bot.detail})`}` };
+  const where = bot.runner === 'local' ? '' : `  on ${placeOf(bot)}`;
+  return { text: `${bot.name}  ${bot.state}${pid}${where}${bot.detail === null ? '' : `  (${bot.detail})`}` };
 }
 
-/** All bots as a table. */
+/** Where a bot runs, for people. */
+function placeOf({ runner, node }: BotStatus): string {
+  if (runner === 'local') return 'this machine';
+  if (runner === 'docker') return 'Docker';
+  return node === null ? 'the swarm' : `node ${node}`;
+}
+
+/** All bots as a table; where each of them runs, unless all of them do here. */
 export function botTable(bots: readonly BotStatus[]): NonNullable<View['table']> {
+  const isSpread = bots.some(({ runner }) => runner !== 'local');
   return {
-    columns: ['BOT', 'STATE', 'PID', 'UP', 'MEMORY', 'STARTS', 'RESTARTS', 'DETAIL'],
+    columns: [
+      ...['BOT', 'STATE', 'PID'],
+      ...(isSpread ? ['RUNS ON'] : []),
+      ...['UP', 'MEMORY', 'STARTS', 'RESTARTS', 'DETAIL'],
+    ],
     rows: bots.map((bot) => [
       bot.name,
       bot.state,
       bot.pid === null ? '-' : String(bot.pid),
+      ...(isSpread ? [placeOf(bot)] : []),
       bot.uptimeSeconds === null ? '-' : duration(bot.uptimeSeconds),
       bot.memoryBytes === null ? '-' : size(bot.memoryBytes),
       String(bot.startCount),
@@ -61,6 +78,7 @@ export function botRows(bot: BotStatus): string[][] {
     ['state', `${bot.state}${bot.desired === 'running' && bot.pid === null ? ' (should be running)' : ''}`],
     ...(bot.detail === null ? [] : [['because', bot.detail]]),
     ...(bot.retryAt === null ? [] : [['next try', bot.retryAt]]),
+    ...(bot.runner === 'local' ? [] : [['runs on', placeOf(bot)]]),
     ['PID', String(bot.pid ?? '-')],
     ['last start', started],
     ['up', bot.uptimeSeconds === null ? '-' : duration(bot.uptimeSeconds)],

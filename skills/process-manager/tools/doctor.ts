@@ -44,11 +44,29 @@ export const doctor = defineTool({
     const findings = [
       ...(await inspectMachine(engine.root)),
       ...examineBots(engine),
+      ...(await examineEngines(engine)),
       ...(await engine.diagnose()),
     ];
     return { healthy: findings.every(({ status }) => status !== 'problem'), findings };
   },
 });
+
+/** Engines that bots are to run on, and whether they can. */
+async function examineEngines(engine: Engine): Promise<Finding[]> {
+  try {
+    return await Promise.all(
+      [...engine.bots.engines()].map(async (name): Promise<Finding> => {
+        const problem = await engine.processes.problemOf(name);
+        return problem
+          ? { name, status: 'problem', message: problem.message, hint: problem.hint }
+          : { name, status: 'ok', message: 'answers, and can run bots' };
+      }),
+    );
+  } catch {
+    // The database cannot be opened, which is a finding of its own.
+    return [];
+  }
+}
 
 /** Bots that could not be started as they are configured. */
 function examineBots(engine: Engine): Finding[] {

@@ -32,6 +32,7 @@ export const kill = defineTool({
         : processes.map((row) => `${row.id}  ${statusInWords(row)}  ${row.command}`).join('\n'),
   }),
   handler: async ({ engine, actor, signal, notify }: ToolContext<Engine>, { process, agent, grace }) => {
+    await engine.bots.refresh();
     if (process !== undefined && (await giveUpRestart(engine, process))) {
       notify(`'${process}' did not run; it is not started again until understudy start ${process}`);
       return { processes: [] };
@@ -62,10 +63,13 @@ export const kill = defineTool({
 });
 
 /** Whoever kills a bot that waits for its next start wants that it does not come. */
-async function giveUpRestart({ bots }: Engine, name: string): Promise<boolean> {
+async function giveUpRestart({ bots, processes }: Engine, name: string): Promise<boolean> {
   if (!bots.has(name)) return false;
   const { desired, pid } = await bots.status(name);
-  return desired === 'running' && pid === null && bots.unwant(name);
+  if (desired !== 'running' || pid !== null || !bots.unwant(name)) return false;
+  // A swarm that waits with it has to be told.
+  if (processes.engineNote(name)?.isActive) await processes.retire('swarm', name);
+  return true;
 }
 
 function targets(engine: Engine, process: string | undefined, agent: string | undefined): ProcessRow[] {

@@ -44,6 +44,7 @@ export const list = defineTool({
     const { processes } = engine;
     // A command that finds no supervisor still tells the truth.
     processes.settleAll();
+    await engine.bots.refresh();
     const since = new Date(clock.now() - endedLatelyMs).toISOString();
     return {
       processes: processes.registry.recent({ since, agent, limit }).map(describeProcess),

@@ -30,6 +30,7 @@ export const logs = defineTool({
   subject: ({ process }) => process,
   present: ({ lines }) => ({ text: lines.length === 0 ? 'It has printed nothing.' : lines.join('\n') }),
   handler: async ({ engine }: ToolContext<Engine>, { process, lines, stream, places }) => {
+    await engine.bots.refresh();
     const log = sharedLog(engine, process);
     const found =
       log === undefined

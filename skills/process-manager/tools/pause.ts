@@ -27,7 +27,7 @@ export const pause = defineTool({
   handler: async ({ engine }: ToolContext<Engine>, { process }) => {
     if (engine.bots.has(process)) return { bot: await engine.bots.pause(process) };
     const { processes } = engine;
-    return { process: describeProcess(processes.pause(processes.resolve(process))) };
+    return { process: describeProcess(await processes.pause(processes.resolve(process))) };
   },
 });
 
@@ -47,7 +47,7 @@ export const resume = defineTool({
   handler: async ({ engine }: ToolContext<Engine>, { process }) => {
     if (engine.bots.has(process)) return { bot: await engine.bots.resume(process) };
     const { processes } = engine;
-    return { process: describeProcess(processes.resume(processes.resolve(process))) };
+    return { process: describeProcess(await processes.resume(processes.resolve(process))) };
   },
 });
 

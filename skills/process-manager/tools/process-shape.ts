@@ -1,7 +1,7 @@
 // How a process looks from outside: the element of `list`, and what `run` and `status` answer with.
 
 import { z } from 'zod';
-import { type ProcessRow, processStates } from '../processes/index.ts';
+import { type ProcessRow, processStates, runnerNames } from '../processes/index.ts';
 
 /** The JSON of a process; scripts rely on these keys. */
 export const processShape = z.object({
@@ -23,6 +23,10 @@ export const processShape = z.object({
   branch: z.string().optional(),
   /** Why it runs. */
   context: z.string().optional(),
+  /** Of what an engine carries: which, on which node, and what there is to be said of it. */
+  runner: z.enum(runnerNames).optional(),
+  node: z.string().optional(),
+  note: z.string().optional(),
 });
 
 /** A row of the registry as outsiders see it. */
@@ -46,6 +50,9 @@ export function describeProcess(row: ProcessRow): z.infer<typeof processShape> {
     peakMemoryBytes,
     ...(branch === null ? {} : { branch }),
     ...(context === null ? {} : { context }),
+    ...(row.runner === 'local' ? {} : { runner: row.runner }),
+    ...(row.node === null ? {} : { node: row.node }),
+    ...(row.note === null ? {} : { note: row.note }),
   };
 }
 

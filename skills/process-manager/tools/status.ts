@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineTool } from '../../dispatch.ts';
 import type { ToolContext } from '../../tool.ts';
-import { cpuBetween, usageOfGroups } from '../base/index.ts';
+import { cpuBetween } from '../base/index.ts';
 import { stagingName } from '../bots/index.ts';
 import type { Engine } from '../engine.ts';
-import type { ProcessRow } from '../processes/index.ts';
+import { isFinished, type ProcessRow } from '../processes/index.ts';
 import { botRows, botShape } from './bot-shape.ts';
 import { branchShape, branchTable } from './branch-shape.ts';
 import { linesOfRun } from './lines.ts';
@@ -82,8 +82,9 @@ export const status = defineTool({
         ...(process === stagingName ? { branches: [...(engine.branches?.() ?? [])] } : {}),
       };
     }
+    await bots.refresh();
     const row = processes.settle(processes.resolve(process));
-    const usage = await usageOf(row);
+    const usage = await usageOf(engine, row);
     return {
       process: describeProcess(row),
       hooks: hooksOf(engine, row),
@@ -94,13 +95,12 @@ export const status = defineTool({
 });
 
 /** What a process and its children use now; nothing of one that has ended. */
-async function usageOf({ status, shimPid }: ProcessRow) {
-  if (shimPid === null || (status !== 'running' && status !== 'paused')) return undefined;
-  const group = new Set([shimPid]);
-  const first = usageOfGroups(group).get(shimPid);
+async function usageOf({ processes }: Engine, row: ProcessRow) {
+  if (isFinished(row.status)) return undefined;
+  const first = (await processes.usageOf([row])).get(row.id);
   const startedAt = performance.now();
   await sleep(sampleMs);
-  const second = usageOfGroups(group).get(shimPid);
+  const second = (await processes.usageOf([row])).get(row.id);
   if (!second) return undefined;
   const cpuPercent = cpuBetween(first, second, performance.now() - startedAt);
   return { memoryBytes: second.memoryBytes, cpuPercent };
@@ -122,6 +122,8 @@ function processRows(process: z.infer<typeof processShape>): string[][] {
     ['name', process.name],
     ['status', statusInWords(process)],
     ['PID', String(process.pid ?? '-')],
+    ...(process.runner === undefined ? [] : [['runs on', process.node ?? process.runner]]),
+    ...(process.note === undefined ? [] : [['note', process.note]]),
     ['command', process.command],
     ['directory', process.directory],
     ...(process.context === undefined ? [] : [['context', process.context]]),

@@ -35,10 +35,10 @@ describe('start', () => {
     const { bots } = makeBots({
       gone: { sh: runsOn, directory: 'nowhere' },
       script: { script: 'missing.py' },
-      swarm: { sh: runsOn, runner: 'swarm' },
+      swarm: { sh: runsOn, runner: 'swarm', ready: { heartbeat: true } },
       pattern: { sh: runsOn, ready: { pattern: '(a)\\1' } },
     });
-    const codes = ['bot_folder_missing', 'bot_script_missing', 'runner_unavailable', 'pattern_refused'];
+    const codes = ['bot_folder_missing', 'bot_script_missing', 'ready_check_unreachable', 'pattern_refused'];
     for (const [index, name] of ['gone', 'script', 'swarm', 'pattern'].entries()) {
       const failure = await rejectionOf(bots.start(name, makeAsker()));
       expect(failure.code).toBe(codes[index]);

@@ -56,6 +56,7 @@ function runOf(part: Partial<ProcessRow> = {}): ProcessRow {
     ...{ startedAt: at(-5_000), endedAt: null, agent: null, type: 'background', runFolder: '/run' },
     ...{ stdoutLog: '/log', stderrLog: '/log', branch: null, hookDepth: 0, context: null, hookModel: null },
     ...{ discordMessage: null, peakMemoryBytes: null, bot: 'bot', logFrom: 0, logUntil: null },
+    ...{ runner: 'local', handle: null, node: null, note: null },
     ...part,
   };
 }
@@ -67,7 +68,7 @@ const nobody = () => false;
 
 describe('nextStep', () => {
   const step = (row: Partial<BotRow>, run?: ProcessRow, dependsOn: string[] = [], ready: string[] = []) =>
-    nextStep(rowOf(row), run, { dependsOn }, now, (name) => ready.includes(name));
+    nextStep(rowOf(row), run, { dependsOn, runner: 'local' }, now, (name) => ready.includes(name));
 
   it.each<[string, Partial<BotRow>, ProcessRow | undefined, object]>([
     ['never seen, not wanted', { desired: 'stopped', runId: null }, undefined, { kind: 'rest' }],
@@ -151,7 +152,7 @@ describe('nextStep, of whatever row and run', () => {
   const always = (holds: (row: BotRow, run: ProcessRow | undefined, kind: string) => boolean) =>
     assert(
       property(someRow, someRun, boolean(), (row, run, ready) =>
-        holds(row, run, nextStep(row, run, { dependsOn: ['a'] }, now, () => ready).kind),
+        holds(row, run, nextStep(row, run, { dependsOn: ['a'], runner: 'local' }, now, () => ready).kind),
       ),
       { numRuns: 2_000 },
     );

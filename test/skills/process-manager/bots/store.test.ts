@@ -224,7 +224,8 @@ describe('what became of its runs', () => {
     store.noteRun('a', 'r1', startedAt, false);
     store.want('a', 'restarted', { endRun: 'r1' });
     const ended = { id: 'r1', status: 'killed', stopReason: 'restarted' } as ProcessRow;
-    const step = (at: number) => nextStep(store.read('a'), ended, { dependsOn: [] }, at, () => false).kind;
+    const step = (at: number) =>
+      nextStep(store.read('a'), ended, { dependsOn: [], runner: 'local' }, at, () => false).kind;
     expect(step(now)).toBe('start');
     store.noteVerdict('a', undefined, again, now);
     expect(step(now)).toBe('rest');

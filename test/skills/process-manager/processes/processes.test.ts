@@ -281,7 +281,7 @@ describe('ending', () => {
   it('lets a paused process take its SIGTERM at once', async () => {
     const { engine } = makeEngine();
     const row = await spawnShell(engine, 'sleep 60');
-    engine.processes.pause(row);
+    await engine.processes.pause(row);
     const startedAt = performance.now();
     const last = await engine.processes.kill(row, { reason: 'test' });
     expect(last).toMatchObject({ status: 'killed', exitCode: 143 });
@@ -337,14 +337,14 @@ describe('pausing', () => {
     const { engine } = makeEngine();
     const row = await spawnShell(engine, 'i=0; while :; do echo $((i++)); sleep 0.01; done');
     await until('it counts', () => text(row.stdoutLog).split('\n').length > 3);
-    expect(engine.processes.pause(row).status).toBe('paused');
+    expect((await engine.processes.pause(row)).status).toBe('paused');
     await until('all are stopped', () =>
       groupMembers(row.shimPid ?? 0).every((pid) => text(`/proc/${pid}/stat`).includes(') T ')),
     );
     const size = statSync(row.stdoutLog).size;
     expect((await failureOf(() => engine.processes.pause(row))).code).toBe('already_paused');
     expect(statSync(row.stdoutLog).size).toBe(size);
-    expect(engine.processes.resume(row).status).toBe('running');
+    expect((await engine.processes.resume(row)).status).toBe('running');
     await until('it goes on', () => statSync(row.stdoutLog).size > size);
     expect((await failureOf(() => engine.processes.resume(row))).code).toBe('not_paused');
   });
