@@ -2,7 +2,7 @@
 // machines alone: nothing of it is on the host, so that any number of swarms may use the same addresses at once.
 
 import { join } from 'node:path';
-import { type DaemonOptions, makeEngine, type TestEngine } from './engine.ts';
+import { type DaemonOptions, makeEngine, type TestEngine } from './engine-daemon.ts';
 import { makeEngineFolder, removeEngineFolder } from './engine-leftovers.ts';
 import { bootMachine, type Machine } from './engine-machine.ts';
 import { eventually } from './engine-wait.ts';
