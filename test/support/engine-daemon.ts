@@ -2,6 +2,7 @@
 // and its default bridge network, and with no trace on the host when it is stopped. Whoever starts one stops it.
 
 import { mkdirSync, readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { controlGroupOf, makeEngineFolder, removeEngineFolder } from './engine-leftovers.ts';
@@ -68,7 +69,9 @@ export async function makeEngine(
   if (socket.length > 107)
     throw new Error(`the path of a socket is too long: ${socket}; set TMPDIR to a shorter one`);
   mkdirSync(folder, { recursive: true });
-  const docker = new Docker({ socketPath: socket });
+  // Without connections that are kept: one that a dead daemon has left would fail the first question to the next.
+  const connection = { socketPath: socket, agent: new Agent({ keepAlive: false }) };
+  const docker = new Docker(connection);
   const exposed = new Map<number, number>();
   let daemon: DaemonOptions = options;
   let machine = await bootMachine(folder, options.hostname);
@@ -129,14 +132,16 @@ async function startDaemon(
     ...flags,
   ];
   const daemon = machine.start(['dockerd', ...words], log);
-  await eventually(`dockerd answers (${log})`, async () => {
+  // Long, since it first stops containers that outlived the last one, and those have ten seconds for it.
+  const look = async () => {
     if (daemon.exitCode !== null)
       throw new Error(`dockerd ended: ${readFileSync(log, 'utf8').slice(-2_000)}`);
     return await docker.ping().then(
       () => true,
       () => false,
     );
-  });
+  };
+  await eventually(`dockerd answers (${log})`, look, 30_000);
 }
 
 async function endDaemon(machine: Machine, signal: NodeJS.Signals): Promise<void> {
