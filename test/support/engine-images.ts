@@ -72,7 +72,7 @@ export async function loadEverywhere(
 ): Promise<void> {
   for (const { docker } of to) {
     const saved = await from.docker.getImage(image).get();
-    await ended(docker, await docker.loadImage(saved));
+    await finished(docker, await docker.loadImage(saved));
   }
 }
 
@@ -85,7 +85,7 @@ async function importImage(docker: Docker, { fill, changes }: Making, name: stri
     fill(root);
     // The client would make JSON of a list of changes; the engine reads lines.
     const options = { ...repositoryAndTag(name), changes: changes.join('\n') };
-    await ended(docker, await docker.importImage(tar.pack(root, { map: withOpenTmp }), options));
+    await finished(docker, await docker.importImage(tar.pack(root, { map: withOpenTmp }), options));
   } finally {
     removeEngineFolder(folder);
   }
@@ -101,12 +101,12 @@ function repositoryAndTag(name: string): { repo: string; tag: string } {
   return { repo, tag };
 }
 
-/** Reads what the engine says until it has finished; it tells of failures only there. */
-async function ended(docker: Docker, said: NodeJS.ReadableStream): Promise<void> {
+/** Reads what an engine says of a build, a push or a pull until it has finished; it tells of failures only there. */
+export async function finished(docker: Docker, said: NodeJS.ReadableStream): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(said, (error, lines) => {
       const failure = error ?? lines.find((line) => line.error !== undefined)?.error;
-      if (failure) reject(new Error(`the engine did not take an image: ${failure}`));
+      if (failure) reject(new Error(`the engine gave up: ${failure}`));
       else resolve();
     });
   });

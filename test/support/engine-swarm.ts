@@ -34,12 +34,13 @@ export interface TestSwarm {
 }
 
 interface SwarmOptions extends DaemonOptions {
-  /** How many of the nodes are managers; 1 unless given. */
+  /** How many of the nodes are managers; 1 unless given. They take up to 20 s for a new leader, and hold questions. */
   readonly managers?: number;
+  /** How often a node says that it is there; one that is silent three times as long is down. 1 000 unless given. */
+  readonly heartbeatMs?: number;
 }
 
 const bridgeAddress = '10.87.0.254';
-const heartbeatNs = 1_000_000_000;
 
 /** Starts one with `count` nodes, called node-1, node-2 and so on. */
 export async function startSwarm(count: number, options: SwarmOptions = {}): Promise<TestSwarm> {
@@ -64,7 +65,7 @@ export async function startSwarm(count: number, options: SwarmOptions = {}): Pro
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
-    return await formSwarm(members, bridge, options.managers ?? 1, stop);
+    return await formSwarm(members, bridge, options, stop);
   } catch (cause) {
     await stop();
     throw cause;
@@ -76,13 +77,13 @@ type Member = Omit<SwarmNode, 'nodeId' | 'isManager'>;
 async function formSwarm(
   members: readonly Member[],
   bridge: Machine,
-  managers: number,
+  { managers = 1, heartbeatMs = 1_000 }: SwarmOptions,
   stop: () => Promise<void>,
 ): Promise<TestSwarm> {
   const nodes: SwarmNode[] = [];
   const [first, ...others] = members;
   if (first === undefined || managers < 1) throw new Error('a swarm has at least one node, and one manager');
-  nodes.push(await asNode(first, true, beginSwarm));
+  nodes.push(await asNode(first, true, () => beginSwarm(first, heartbeatMs)));
   const tokens = (await first.docker.swarmInspect()).JoinTokens;
   const joining = (member: Member, token: string) => async () => {
     await member.docker.swarmJoin({
@@ -125,21 +126,19 @@ async function swarmOf(
   };
 }
 
-async function asNode(
-  member: Member,
-  isManager: boolean,
-  enter: (member: Member) => Promise<void>,
-): Promise<SwarmNode> {
-  await enter(member);
+async function asNode(member: Member, isManager: boolean, enter: () => Promise<void>): Promise<SwarmNode> {
+  await enter();
   const { Swarm: swarm } = await member.docker.info();
   return Object.assign(member, { isManager, nodeId: swarm.NodeID as string });
 }
 
-/** Nodes say every second that they are there, and a silent one is given up after three. */
-async function beginSwarm({ docker, address }: Member): Promise<void> {
+async function beginSwarm({ docker, address }: Member, heartbeatMs: number): Promise<void> {
   await docker.swarmInit({
     ...{ ListenAddr: address, AdvertiseAddr: address },
-    Spec: { Dispatcher: { HeartbeatPeriod: heartbeatNs }, Raft: { HeartbeatTick: 1, ElectionTick: 3 } },
+    Spec: {
+      Dispatcher: { HeartbeatPeriod: heartbeatMs * 1_000_000 },
+      Raft: { HeartbeatTick: 1, ElectionTick: 3 },
+    },
   });
 }
 

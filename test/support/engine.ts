@@ -2,7 +2,7 @@
 // `describeWithEngine`, which skips it loudly where there can be no engine.
 
 export { type DaemonOptions, startEngine, type TestEngine } from './engine-daemon.ts';
-export { type BaseImage, loadBaseImages, loadEverywhere } from './engine-images.ts';
+export { type BaseImage, finished, loadBaseImages, loadEverywhere } from './engine-images.ts';
 export { removeLeftovers } from './engine-leftovers.ts';
 export type { Machine, MachineProcess } from './engine-machine.ts';
 export { describeWithEngine, engineProblem } from './engine-problem.ts';

@@ -13,6 +13,7 @@ import { isAlive } from '../../skills/process-manager/base/index.ts';
 import {
   describeWithEngine,
   eventually,
+  finished,
   loadBaseImages,
   loadEverywhere,
   type MachineProcess,
@@ -206,14 +207,14 @@ describeWithEngine('a swarm of the rig', () => {
     await first.docker.getImage(shell).tag({ repo: name, tag: '1' });
     const pushed = first.docker.getImage(`${name}:1`);
     const authconfig = { ...account, serveraddress: address };
-    await expect(follow(first.docker, await pushed.push({ authconfig: {} }))).rejects.toThrow(
+    await expect(finished(first.docker, await pushed.push({ authconfig: {} }))).rejects.toThrow(
       'no basic auth credentials',
     );
     expect(registry.images()).toEqual([]);
-    await follow(first.docker, await pushed.push({ authconfig }));
+    await finished(first.docker, await pushed.push({ authconfig }));
     expect(registry.images()).toEqual(['bots/echo:1']);
     await expect(second.docker.pull(`${name}:1`)).rejects.toMatchObject({ statusCode: 500 });
-    await follow(second.docker, await second.docker.pull(`${name}:1`, { authconfig }));
+    await finished(second.docker, await second.docker.pull(`${name}:1`, { authconfig }));
     expect((await second.docker.getImage(`${name}:1`).inspect()).Id).toBe((await pushed.inspect()).Id);
     expect(registry.requests).toContain('PUT /v2/bots/echo/manifests/1 201');
   });
@@ -247,7 +248,7 @@ describeWithEngine('a swarm of the rig', () => {
     await node?.boot();
     await becomes(node?.hostname ?? '', 'ready');
     expect(await runningOn('echo')).toBe(other?.nodeId);
-  });
+  }, 90_000);
 
   async function becomes(hostname: string, state: string): Promise<void> {
     await eventually(`${hostname} is ${state}`, async () => (await swarm.states())[hostname] === state);
@@ -270,17 +271,7 @@ async function startSleeper(docker: Docker): Promise<Docker.Container> {
 }
 
 async function build(docker: Docker, context: string, tag: string): Promise<void> {
-  await follow(docker, await docker.buildImage(tar.pack(context), { t: tag, networkmode: 'none' }));
-}
-
-function follow(docker: Docker, said: NodeJS.ReadableStream): Promise<void> {
-  return new Promise((resolve, reject) => {
-    docker.modem.followProgress(said, (error, lines) => {
-      const failure = error ?? lines.find((line) => line.error !== undefined)?.error;
-      if (failure) reject(new Error(String(failure)));
-      else resolve();
-    });
-  });
+  await finished(docker, await docker.buildImage(tar.pack(context), { t: tag, networkmode: 'none' }));
 }
 
 interface Abandoned {
