@@ -11,7 +11,7 @@ import {
   type SpawnOptions,
 } from '../processes/index.ts';
 import { asFailure, isConflict } from './client.ts';
-import { argvFor, provideImage } from './image.ts';
+import { argvFor, imageFor } from './image.ts';
 import { labels } from './names.ts';
 import { forgetSecrets, partSecrets, provideSecrets } from './secrets.ts';
 import { changeService, findService, type Service, type UpdateStatus } from './service.ts';
@@ -26,19 +26,12 @@ const beginMs = 10_000;
 
 /** Gives it to the swarm, and returns the row of the run that came of it. */
 export async function deploy(surroundings: Surroundings, options: SpawnOptions): Promise<ProcessRow> {
-  const { client, instance, settings } = surroundings;
+  const { client, instance } = surroundings;
   const plan = options.container;
   const bot = options.bot;
   if (!plan || bot === undefined) throw new Error('a service needs a plan and a bot');
   const tell = options.tell ?? (() => {});
-  const image = await provideImage(client, instance, {
-    bot,
-    directory: options.directory,
-    argv: plan.command === 'image' ? options.argv : plan.command,
-    plan,
-    registry: settings().registry,
-    tell,
-  });
+  const image = await imageFor(surroundings, options);
   const parted = partSecrets(plan.environment, options.directory);
   if (!image.hasShell && Object.keys(parted.secret).length > 0) {
     tell(
