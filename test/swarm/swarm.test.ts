@@ -5,6 +5,8 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { type Carried, carriedAt, counts, makeCarried, numbers, shellBot } from '../support/carried.ts';
+import { makeDiscord } from '../support/discord.ts';
+import { startBot } from '../support/discord-bot.ts';
 import {
   describeWithEngine,
   eventually,
@@ -14,7 +16,7 @@ import {
   type TestRegistry,
   type TestSwarm,
 } from '../support/engine.ts';
-import { makeInstance } from '../support/instance.ts';
+import { makeInstance, until } from '../support/instance.ts';
 import { noticesOf, startSupervisorProcess } from '../support/supervisor.ts';
 
 describeWithEngine('bots with "runner": "swarm"', () => {
@@ -151,6 +153,16 @@ describeWithEngine('bots with "runner": "swarm"', () => {
     expect(noticesOf(root)).toContainEqual(
       `Bot 'a' runs on ${after.node} now: moved here from ${before.node}, which went down.`,
     );
+    const discord = await makeDiscord();
+    const ada = discord.person('Ada');
+    await startBot(discord, ada, { root });
+    const deed = ada.command('process', 'status', { process: 'a' });
+    // A narrow screen is what it is drawn for, so its lines are broken.
+    const shown = () => deed.text.replace(/\s+/g, ' ');
+    await until('/process status says so', () =>
+      shown().includes(`moved here from ${before.node}, which went down`),
+    );
+    expect(shown()).toContain(`runs on node ${after.node}`);
     const printed = numbers(lines('a'));
     const second = printed.lastIndexOf(1);
     expect(printed.slice(0, second)).toEqual(Array.from({ length: second }, (_, index) => index + 1));
