@@ -3,7 +3,7 @@
 
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { type Carried, carriedAt, counts, makeCarried, numbers, shellBot } from '../support/carried.ts';
 import { makeDiscord } from '../support/discord.ts';
 import { startBot } from '../support/discord-bot.ts';
@@ -16,6 +16,7 @@ import {
   type TestRegistry,
   type TestSwarm,
 } from '../support/engine.ts';
+import { makeFolder } from '../support/folder.ts';
 import { makeInstance, until } from '../support/instance.ts';
 import { noticesOf, startSupervisorProcess } from '../support/supervisor.ts';
 
@@ -25,7 +26,8 @@ describeWithEngine('bots with "runner": "swarm"', () => {
   let docker: { registry: string };
 
   beforeAll(async () => {
-    [swarm, registry] = await Promise.all([startSwarm(3), startRegistry()]);
+    // A busy machine must not take a node that is slow for one that is dead.
+    [swarm, registry] = await Promise.all([startSwarm(3, { heartbeatMs: 2_000 }), startRegistry()]);
     await loadBaseImages(swarm.nodes, ['shell']);
     docker = { registry: await swarm.expose(registry.port, 5000) };
   }, 90_000);
@@ -326,6 +328,40 @@ describeWithEngine('bots with "runner": "swarm"', () => {
     await ok('stop', 'a');
     expect(await services()).toEqual([]);
     expect(await swarm.manager.docker.listSecrets()).toEqual([]);
+  }, 90_000);
+
+  it('is pulled by its node from a registry that asks who it is', async () => {
+    const account = { username: 'ada', password: 'of-the-registry' };
+    const guarded = await startRegistry({ account });
+    onTestFinished(() => guarded.stop());
+    const address = await swarm.expose(guarded.port, 5001);
+    const {
+      ok,
+      errorOf,
+      bot: status,
+    } = makeCarried(
+      swarm.manager.socket,
+      {
+        bots: { a: { ...bot, container: onWorkers, ready: { pattern: 'line 1' } } },
+        docker: { registry: address },
+      },
+      shellBot(counts),
+    );
+    vi.stubEnv('DOCKER_CONFIG', makeFolder({ 'config.json': '{}' }));
+    expect(await errorOf('start', 'a')).toMatchObject({
+      code: expect.stringMatching(/image_not_pushed|engine_refused/),
+      hint: expect.stringContaining('docker login'),
+    });
+    const auth = Buffer.from(`${account.username}:${account.password}`).toString('base64');
+    vi.stubEnv(
+      'DOCKER_CONFIG',
+      makeFolder({ 'config.json': JSON.stringify({ auths: { [address]: { auth } } }) }),
+    );
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await ok('start', 'a');
+    expect(await status('a')).toMatchObject({ state: 'running', node: expect.stringMatching(/^node-[23]$/) });
+    expect(guarded.images()).toHaveLength(1);
+    await ok('stop', 'a');
   }, 90_000);
 
   it('waits for a node that may take it, and says what a swarm cannot do', async () => {
