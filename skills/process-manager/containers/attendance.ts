@@ -29,10 +29,10 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
   const followOne = async (row: ProcessRow, signal: AbortSignal) => {
     try {
       await options.follow(row, signal, onChange);
-    } catch (error) {
-      // The look says what is the matter; a log that cannot be followed is asked for again.
+    } catch {
+      // The look says what is the matter, in words that do not change with each look; a log that cannot be followed,
+      // because its node is down perhaps, is asked for again.
       if (!signal.aborted) await pause(afterErrorMs, signal);
-      if (!signal.aborted) onTrouble(wordsOf(error));
     } finally {
       followers.delete(row.id);
       // Its log has ended, so perhaps it has too.

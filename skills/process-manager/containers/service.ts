@@ -71,13 +71,14 @@ export async function changeService(
   }
 }
 
-/** Removes the service of a bot; what it runs is shut down. */
+/** Removes the service of a bot, or only this very one; what it runs is shut down. */
 export async function removeService(
   { client, instance }: { client: Client; instance: Instance },
   bot: string,
+  id?: string,
 ) {
   await client.docker
-    .getService(instance.nameFor(bot))
+    .getService(id ?? instance.nameFor(bot))
     .remove()
     .catch((error) => {
       if (!isMissing(error)) throw asFailure(error, client, `The service of '${bot}' cannot be removed`);
