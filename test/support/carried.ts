@@ -15,6 +15,7 @@ export interface CarriedBot {
   readonly exitCode: number | null;
   readonly process: string | null;
   readonly detail: string | null;
+  readonly retryAt: string | null;
   readonly runner: string;
   readonly node: string | null;
   readonly memoryBytes: number | null;
