@@ -6,14 +6,18 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import { Failure } from '../../tool.ts';
 
-/** No answer within this time is none; builds and followed logs, which take long, ask without it. */
-const requestMs = 10_000;
+/** No answer to a question within this time is none. A command does not end before its questions have. */
+const questionMs = 4_500;
+/** The same for what changes something, which a busy machine may be slow with. */
+const actionMs = 25_000;
 
 /** An engine, or a manager of a swarm. */
 export interface Client {
   /** For questions that are answered at once. */
   readonly docker: Docker;
-  /** For what takes as long as it takes. */
+  /** For what changes something. */
+  readonly acting: Docker;
+  /** For what takes as long as it takes: builds, and logs that are followed. */
   readonly patient: Docker;
   /** Where it is, for people. */
   readonly address: string;
@@ -25,7 +29,8 @@ export function connect(host: string | undefined, environment: NodeJS.ProcessEnv
   try {
     const options = given === undefined ? {} : optionsOf(given, environment);
     return {
-      docker: new Docker({ ...options, timeout: requestMs }),
+      docker: new Docker({ ...options, timeout: questionMs }),
+      acting: new Docker({ ...options, timeout: actionMs }),
       patient: new Docker(options),
       address: withoutPassword(given ?? 'unix:///var/run/docker.sock'),
     };

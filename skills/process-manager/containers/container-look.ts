@@ -10,7 +10,7 @@ import { bringOutput, type LogSource } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** How long a row may wait for a container whose spawner has gone. */
-export const spawnPatienceMs = 30_000;
+export const spawnPatienceMs = 60_000;
 
 /** Brings one row up to date with its container. */
 export async function inspectRow(surroundings: Surroundings, row: ProcessRow): Promise<void> {

@@ -65,7 +65,7 @@ async function create(
   const { plain, secret, dotEnv } = partSecrets(plan.environment, options.directory);
   const argv = argvFor(plan, image);
   try {
-    const container = await client.docker.createContainer({
+    const container = await client.acting.createContainer({
       name: handle,
       Image: image.name,
       Env: Object.entries({ ...plain, ...secret }).map(([name, value]) => `${name}=${value}`),

@@ -21,7 +21,7 @@ const defaultGraceMs = 5_000;
 /** The runner of one engine. */
 export function createDockerRunner(surroundings: Surroundings): EngineRunner {
   const { client, registry, clock } = surroundings;
-  const containerOf = (row: ProcessRow) => client.docker.getContainer(row.handle ?? row.id);
+  const containerOf = (row: ProcessRow) => client.acting.getContainer(row.handle ?? row.id);
   const inspectOne = (row: ProcessRow) => inspectRow(surroundings, row);
   const fresh = (row: ProcessRow) => registry.find(row.id) ?? row;
   const inspect: EngineRunner['inspect'] = async (rows) => {
@@ -99,7 +99,7 @@ export function createDockerRunner(surroundings: Surroundings): EngineRunner {
     usage: async (asked) => {
       const found = await Promise.all(
         asked.map(async (row): Promise<[string, Usage][]> => {
-          const usage = await usageOf(containerOf(row)).catch((error) => {
+          const usage = await usageOf(client.docker.getContainer(row.handle ?? row.id)).catch((error) => {
             // It has ended meanwhile.
             if (error.statusCode !== undefined) return undefined;
             throw error;

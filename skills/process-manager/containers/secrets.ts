@@ -98,7 +98,7 @@ async function ensureSecret(
   try {
     const known = await find();
     if (known !== undefined) return known;
-    const made = await client.docker.createSecret({
+    const made = await client.acting.createSecret({
       Name: called,
       Labels: { [labels.instance]: instance.id, [labels.bot]: bot },
       Data: data.toString('base64'),

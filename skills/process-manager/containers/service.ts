@@ -62,7 +62,7 @@ export async function changeService(
     if (!service) return false;
     try {
       const options = { version: service.version, ...change(service), ...(authconfig ? { authconfig } : {}) };
-      await client.docker.getService(service.id).update(options as never);
+      await client.acting.getService(service.id).update(options as never);
       return true;
     } catch (error) {
       if (attempt < mostAttempts && isConflict(error)) continue;

@@ -105,8 +105,8 @@ async function createService(
 ): Promise<void> {
   const { client } = surroundings;
   try {
-    if (authconfig) await client.docker.createService(authconfig as never, spec as never);
-    else await client.docker.createService(spec as never);
+    if (authconfig) await client.acting.createService(authconfig as never, spec as never);
+    else await client.acting.createService(spec as never);
   } catch (error) {
     // Another manager of this instance was faster, and wants the same.
     if (isConflict(error) && (await changeService(surroundings, bot, () => spec, authconfig))) return;
