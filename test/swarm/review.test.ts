@@ -10,6 +10,9 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { connect } from '../../skills/process-manager/containers/client.ts';
+import { instanceOf } from '../../skills/process-manager/containers/names.ts';
+import { look } from '../../skills/process-manager/containers/swarm-look.ts';
+import { createEngineNotes } from '../../skills/process-manager/processes/engine-notes.ts';
 import { describeProcess } from '../../skills/process-manager/processes/index.ts';
 import { createRegistry } from '../../skills/process-manager/processes/registry.ts';
 import { counts, makeCarried, shellBot } from '../support/carried.ts';
@@ -109,6 +112,36 @@ describeWithEngine('bots on engines, when things go wrong', () => {
     expect(lines('a').lastIndexOf('begun')).toBeGreaterThan(lines('a').indexOf('worse'));
     await supervisor.kill('SIGTERM');
   }, 120_000);
+
+  it('never takes a run for lost that is younger than the answer it is looked for in', async () => {
+    const { root, ok, bot } = makeCarried(
+      swarm.manager.socket,
+      { bots: { a: { ...carried, ready: { pattern: 'line 1$' } } } },
+      shellBot(counts),
+    );
+    await ok('start', 'a');
+    const database = new Database(join(root, 'memory/understudy.db'));
+    const registry = createRegistry(database);
+    const { process: id } = await bot('a');
+    const row = registry.find(id ?? '');
+    // What two that look at once do: one has its answer, the other writes down what came after it.
+    database.prepare('DELETE FROM processes WHERE id = ?').run(id);
+    const { docker: engine } = connect(`unix://${swarm.manager.socket}`, {});
+    const listServices = engine.listServices.bind(engine);
+    engine.listServices = (async (options: never) => {
+      await listServices(options);
+      if (row) registry.insert(row);
+      return [];
+    }) as never;
+    const surroundings = {
+      ...{ database, registry, notes: createEngineNotes(database), clock: { now: Date.now } },
+      ...{ client: { docker: engine }, instance: instanceOf(database, undefined), bots: () => [] },
+    };
+    await look(surroundings as never);
+    expect(registry.find(id ?? '')).toMatchObject({ status: 'running' });
+    database.close();
+    await eventually('it is still there', async () => (await bot('a')).state === 'running');
+  }, 60_000);
 
   it('ends a build at once when the bot is stopped', async () => {
     const { root, ok, json } = makeCarried(
