@@ -78,7 +78,7 @@ async function provideImage(client: Client, instance: Instance, options: ImageOp
     credentials,
     workFolder: config?.WorkingDir || '/',
     argv: [...([config?.Entrypoint ?? []].flat() as string[]), ...(config?.Cmd ?? [])],
-    hasShell: found !== undefined && (await hasShell(client, name)),
+    hasShell: found !== undefined && (await hasShell(client, instance, name)),
   };
 }
 
@@ -232,8 +232,13 @@ async function inspectOrPull(
 }
 
 /** Whether /bin/sh is in it: looked at in a container that is never started. */
-async function hasShell(client: Client, name: string): Promise<boolean> {
-  const container = await client.docker.createContainer({ Image: name, Cmd: ['-'] });
+async function hasShell(client: Client, instance: Instance, name: string): Promise<boolean> {
+  const container = await client.docker.createContainer({
+    Image: name,
+    Cmd: ['-'],
+    // Whoever is killed here leaves something that is known to be ours.
+    Labels: { [labels.instance]: instance.id, [labels.process]: 'probe' },
+  });
   try {
     // An answer that nobody reads would keep its connection.
     (await container.infoArchive({ path: '/bin/sh' })).resume();

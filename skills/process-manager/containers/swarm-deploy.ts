@@ -28,7 +28,7 @@ const endMs = 20_000;
 
 /** Gives it to the swarm, and returns the row of the run that came of it. */
 export async function deploy(surroundings: Surroundings, options: SpawnOptions): Promise<ProcessRow> {
-  const { client, instance } = surroundings;
+  const { client, instance, registry } = surroundings;
   const plan = options.container;
   const bot = options.bot;
   if (!plan || bot === undefined) throw new Error('a service needs a plan and a bot');
@@ -53,11 +53,13 @@ export async function deploy(surroundings: Surroundings, options: SpawnOptions):
     secrets,
     onlyNode,
   });
+  const runBefore = registry.lastRun(bot)?.id;
   const before = await findService(surroundings, bot);
   const isSame = before?.spec.Labels?.[labels.spec] === spec.Labels?.[labels.spec];
   // Whoever began this very change was killed meanwhile. Begun again, it would be itself what the swarm goes back to.
   const isUnderWay = isSame && before?.update?.state === 'updating';
-  const isAdopted = isSame && options.isReplacing !== true && (await isKept(surroundings, before));
+  const isAdopted =
+    isUnderWay || (isSame && options.isReplacing !== true && (await isKept(surroundings, before)));
   if (options.signal?.aborted) throw stoppedMeanwhile(bot);
   if (isUnderWay) tell('the swarm is replacing it already');
   else if (!before) await createService(surroundings, bot, spec, image.credentials);
@@ -66,12 +68,13 @@ export async function deploy(surroundings: Surroundings, options: SpawnOptions):
     await changeService(surroundings, bot, (now) => forced(spec, now.spec), image.credentials);
   }
   // A service that was ended is begun rather than changed: there is nothing to go back to.
-  const isChange = isUnderWay || (before !== undefined && !isAdopted && !isEnded(before.spec));
+  const isChange = before !== undefined && (!isAdopted || isUnderWay) && !isEnded(before.spec);
   const row = await settleDown(surroundings, options, {
     bot,
     plan,
     isChange,
     changedBefore: isUnderWay ? undefined : before?.update?.startedAt,
+    runBefore: isAdopted ? undefined : runBefore,
   });
   await forgetSecrets(client, instance, bot, secrets).catch(() => {});
   return row;
@@ -122,6 +125,8 @@ interface Deployment {
   readonly isChange: boolean;
   /** When the change before this one began. */
   readonly changedBefore: string | undefined;
+  /** The newest run before, which is none that came of it. */
+  readonly runBefore: string | undefined;
 }
 
 /** What the swarm says of it now. */
@@ -148,7 +153,7 @@ async function settleDown(
     if (!service || isEnded(service.spec)) throw stoppedMeanwhile(bot);
     const newest = registry.lastRun(bot);
     const outlook: Outlook = {
-      run: newest?.runner === 'swarm' ? newest : undefined,
+      run: newest?.runner === 'swarm' && newest.id !== deployment.runBefore ? newest : undefined,
       note: notes.find(bot),
       service,
       elapsedMs: performance.now() - startedAt,
@@ -179,8 +184,8 @@ function settledRun(deployment: Deployment, outlook: Outlook): ProcessRow | unde
   const isThrough = !isChange || change?.state === 'completed' || (!change && elapsedMs > beginMs);
   if (!isThrough) return undefined;
   if (run && (!isFinished(run.status) || note?.isActive === false)) return run;
-  // A service whose tasks never began has nothing that could end.
-  if (note?.isActive === false) throw neverBegan(bot, note.text ?? '');
+  // A new service has no tasks for a moment. One that still has none, or whose tasks never began, never will.
+  if (note?.isActive === false && elapsedMs > beginMs) throw neverBegan(bot, note.text ?? '');
   return undefined;
 }
 
