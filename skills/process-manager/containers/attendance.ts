@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessRow } from '../processes/index.ts';
 
 const afterErrorMs = 1_000;
+/** Before a log that has ended is followed again. */
+const againMs = 500;
 const endPatienceMs = 2_000;
 
 /** What is followed, and how. */
@@ -35,9 +37,10 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
       // because its node is down perhaps, is asked for again.
       if (!signal.aborted) await pause(afterErrorMs, signal);
     } finally {
-      followers.delete(row.id);
-      // Its log has ended, so perhaps it has too.
+      // Its log has ended, so perhaps it has too. Until that is known, the same log would only end again.
       wake();
+      await pause(againMs, signal);
+      followers.delete(row.id);
     }
   };
   const refresh = () => {
