@@ -17,6 +17,7 @@ export interface CarriedBot {
   readonly exitCode: number | null;
   readonly process: string | null;
   readonly detail: string | null;
+  readonly retryAt: string | null;
   readonly runner: string;
   readonly node: string | null;
   readonly memoryBytes: number | null;

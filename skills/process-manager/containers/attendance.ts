@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessRow } from '../processes/index.ts';
 
 const afterErrorMs = 1_000;
+/** Before a log that has ended is followed again. */
+const againMs = 500;
 const endPatienceMs = 2_000;
 
 /** What is followed, and how. */
@@ -30,14 +32,15 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
   const followOne = async (row: ProcessRow, signal: AbortSignal) => {
     try {
       await options.follow(row, signal, onChange);
-    } catch (error) {
-      // The look says what is the matter; a log that cannot be followed is asked for again.
+    } catch {
+      // The look says what is the matter, in words that do not change with each look; a log that cannot be followed,
+      // because its node is down perhaps, is asked for again.
       if (!signal.aborted) await pause(afterErrorMs, signal);
-      if (!signal.aborted) onTrouble(wordsOf(error));
     } finally {
-      followers.delete(row.id);
-      // Its log has ended, so perhaps it has too.
+      // Its log has ended, so perhaps it has too. Until that is known, the same log would only end again.
       wake();
+      await pause(againMs, signal);
+      followers.delete(row.id);
     }
   };
   const refresh = () => {

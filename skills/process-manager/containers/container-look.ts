@@ -10,7 +10,7 @@ import { bringOutput, type LogSource } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** How long a row may wait for a container whose spawner has gone. */
-export const spawnPatienceMs = 30_000;
+export const spawnPatienceMs = 60_000;
 
 /** Brings one row up to date with its container. */
 export async function inspectRow(surroundings: Surroundings, row: ProcessRow): Promise<void> {
@@ -34,7 +34,7 @@ export async function inspectRow(surroundings: Surroundings, row: ProcessRow): P
     if (State.Paused !== (latest.status === 'paused'))
       registry.change(row.id, State.Paused ? 'pause' : 'resume');
     // Where nobody follows its log, this look brings what is new in it.
-    if (!surroundings.isFollowed(row.id)) await bringOutput(logOf(surroundings, row));
+    if (!surroundings.isFollowed(row.id)) await bringRest(surroundings, row);
     return;
   }
   if (State.Status === 'created') {
@@ -43,13 +43,37 @@ export async function inspectRow(surroundings: Surroundings, row: ProcessRow): P
     noteEnding(registry, row, { exitCode: null, at: now, note: 'it was never started' });
     return;
   }
-  await bringOutput(logOf(surroundings, row));
+  await bringRest(surroundings, row);
   noteEnding(registry, row, {
     exitCode: State.ExitCode,
     at: new Date(State.FinishedAt).toISOString(),
     ...(State.OOMKilled ? { note: 'it used more memory than it may' } : {}),
   });
   await container.remove({ force: true }).catch(() => {});
+}
+
+/** Brings what there is; whoever has removed the container meanwhile has done that first. */
+async function bringRest(surroundings: Surroundings, row: ProcessRow): Promise<void> {
+  await bringOutput(logOf(surroundings, row)).catch((error) => {
+    if (!isMissing(error) && error.statusCode !== 409) throw error;
+  });
+}
+
+/** Ends a run whose starter has not come to starting anything; false when there is more than that. */
+export async function endUnstarted(
+  { client, registry, clock }: Surroundings,
+  row: ProcessRow,
+): Promise<boolean> {
+  const container = client.docker.getContainer(row.handle ?? row.id);
+  const found = await container.inspect().catch((error) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  if (row.pid !== null || (found && found.State.Status !== 'created')) return false;
+  await container.remove({ force: true }).catch(() => {});
+  const at = new Date(clock.now()).toISOString();
+  noteEnding(registry, row, { exitCode: null, at, note: 'it was never started' });
+  return true;
 }
 
 /** The log of the container of a row. */

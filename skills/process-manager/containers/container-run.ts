@@ -6,12 +6,13 @@ import { Failure } from '../../tool.ts';
 import {
   type ContainerPlan,
   describeProcess,
+  isFinished,
   type ProcessRow,
   type SpawnOptions,
 } from '../processes/index.ts';
 import { asFailure, reasonOf } from './client.ts';
 import { inspectRow } from './container-look.ts';
-import { argvFor, type Image, imageFor } from './image.ts';
+import { argvFor, type Image, imageFor, stoppedMeanwhile } from './image.ts';
 import { volumesFor } from './mounts.ts';
 import { labels } from './names.ts';
 import { partSecrets } from './secrets.ts';
@@ -27,6 +28,7 @@ export async function runContainer(surroundings: Surroundings, options: SpawnOpt
   if (!plan) throw new Error('a container needs a plan');
   const bot = options.bot ?? options.name ?? 'bot';
   const image = await imageFor(surroundings, options);
+  if (options.signal?.aborted) throw stoppedMeanwhile(bot);
   const described = describeProcess(surroundings.folder, options, clock.now());
   const handle = instance.nameFor(bot, described.id);
   registry.insert({ ...described, runner: 'docker', handle });
@@ -36,6 +38,10 @@ export async function runContainer(surroundings: Surroundings, options: SpawnOpt
       throw error;
     },
   );
+  if (isFinished(registry.find(described.id)?.status ?? 'lost')) {
+    await container.remove({ force: true }).catch(() => {});
+    throw stoppedMeanwhile(bot);
+  }
   try {
     await container.start();
   } catch (error) {
@@ -59,7 +65,7 @@ async function create(
   const { plain, secret, dotEnv } = partSecrets(plan.environment, options.directory);
   const argv = argvFor(plan, image);
   try {
-    const container = await client.docker.createContainer({
+    const container = await client.acting.createContainer({
       name: handle,
       Image: image.name,
       Env: Object.entries({ ...plain, ...secret }).map(([name, value]) => `${name}=${value}`),
@@ -86,6 +92,8 @@ async function create(
 function packDotEnv(directory: string): NodeJS.ReadableStream {
   return tar.pack(directory, {
     entries: ['.env'],
+    // A link would lead nowhere there.
+    dereference: true,
     map: (header) => ({ ...header, uid: 1000, gid: 1000, mode: 0o644 }),
   });
 }

@@ -6,7 +6,7 @@ import { type Usage, waitUntil } from '../base/index.ts';
 import { type EngineRunner, isFinished, type ProcessRow } from '../processes/index.ts';
 import { attend } from './attendance.ts';
 import { asFailure, isMissing } from './client.ts';
-import { inspectRow, logOf, spawnPatienceMs, usageOf } from './container-look.ts';
+import { endUnstarted, inspectRow, logOf, spawnPatienceMs, usageOf } from './container-look.ts';
 import { runContainer } from './container-run.ts';
 import { imageFor } from './image.ts';
 import { labels } from './names.ts';
@@ -21,11 +21,13 @@ const defaultGraceMs = 5_000;
 /** The runner of one engine. */
 export function createDockerRunner(surroundings: Surroundings): EngineRunner {
   const { client, registry, clock } = surroundings;
-  const containerOf = (row: ProcessRow) => client.docker.getContainer(row.handle ?? row.id);
+  const containerOf = (row: ProcessRow) => client.acting.getContainer(row.handle ?? row.id);
   const inspectOne = (row: ProcessRow) => inspectRow(surroundings, row);
   const fresh = (row: ProcessRow) => registry.find(row.id) ?? row;
   const inspect: EngineRunner['inspect'] = async (rows) => {
-    for (const row of rows) await inspectOne(row);
+    // What cannot be seen of one of them keeps nobody from the others.
+    const looks = await Promise.allSettled(rows.map(inspectOne));
+    for (const look of looks) if (look.status === 'rejected') throw look.reason;
   };
   const rows = () => registry.unfinished().filter(({ runner }) => runner === 'docker');
   return {
@@ -35,6 +37,7 @@ export function createDockerRunner(surroundings: Surroundings): EngineRunner {
       await inspectOne(row);
       if (isFinished(fresh(row).status)) return fresh(row);
       registry.requestStop(row.id, reason);
+      if (await endUnstarted(surroundings, fresh(row))) return fresh(row);
       const container = containerOf(row);
       const send = async (name: string) => {
         await container.kill({ signal: name }).catch((error) => {
@@ -96,7 +99,11 @@ export function createDockerRunner(surroundings: Surroundings): EngineRunner {
     usage: async (asked) => {
       const found = await Promise.all(
         asked.map(async (row): Promise<[string, Usage][]> => {
-          const usage = await usageOf(containerOf(row)).catch(() => undefined);
+          const usage = await usageOf(client.docker.getContainer(row.handle ?? row.id)).catch((error) => {
+            // It has ended meanwhile.
+            if (error.statusCode !== undefined) return undefined;
+            throw error;
+          });
           return usage ? [[row.id, usage]] : [];
         }),
       );
@@ -134,12 +141,12 @@ export function createDockerRunner(surroundings: Surroundings): EngineRunner {
 
   async function removeLeftovers({ instance }: Surroundings): Promise<void> {
     const filters = JSON.stringify({ label: [`${labels.instance}=${instance.id}`, labels.process] });
-    for (const { Id, Labels, State, Created } of await client.docker.listContainers({ all: true, filters })) {
+    for (const { Id, Labels, Created } of await client.docker.listContainers({ all: true, filters })) {
       const row = registry.find(Labels[labels.process] ?? '');
       // Nobody waits for what has ended, nor for what was made and never started.
+      // One that runs although its run is over would be there twice.
       const isLeft = row ? isFinished(row.status) : clock.now() - Created * 1_000 > spawnPatienceMs;
       if (!isLeft) continue;
-      if (State === 'running' && row) continue;
       await client.docker
         .getContainer(Id)
         .remove({ force: true })

@@ -43,12 +43,14 @@ interface ImageOptions {
   readonly plan: ContainerPlan;
   readonly registry: string | undefined;
   readonly tell: (text: string) => void;
+  /** Aborted when nobody wants it any more. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** The image of what is to be started. */
 export async function imageFor(
   { client, instance, settings }: Surroundings,
-  { container: plan, bot, name, directory, argv, tell = () => {} }: SpawnOptions,
+  { container: plan, bot, name, directory, argv, tell = () => {}, signal }: SpawnOptions,
 ): Promise<Image> {
   if (!plan) throw new Error('what an engine is to run needs a plan');
   return provideImage(client, instance, {
@@ -58,6 +60,7 @@ export async function imageFor(
     plan,
     registry: settings().registry,
     tell,
+    signal,
   });
 }
 
@@ -82,7 +85,7 @@ async function provideImage(client: Client, instance: Instance, options: ImageOp
 async function buildImage(
   client: Client,
   instance: Instance,
-  { bot, directory, argv, plan, registry, tell }: ImageOptions,
+  { bot, directory, argv, plan, registry, tell, signal }: ImageOptions,
 ): Promise<{ name: string; isOnlyHere: boolean }> {
   const context = await readContext({
     bot,
@@ -113,11 +116,16 @@ async function buildImage(
         forcerm: true,
         labels: { [labels.instance]: instance.id, [labels.bot]: bot },
         ...(plan.network === 'host' || plan.network === 'none' ? { networkmode: plan.network } : {}),
+        // The engine ends a build that nobody listens to.
+        ...(signal ? { abortSignal: signal } : {}),
       })
       .catch((error) => {
+        if (signal?.aborted) throw stoppedMeanwhile(bot);
         throw asFailure(error, client, `The image of '${bot}' cannot be built`);
       });
-    await follow(client, stream, tell, (said) => buildFailed(bot, said));
+    await follow(client, stream, tell, (said) =>
+      signal?.aborted ? stoppedMeanwhile(bot) : buildFailed(bot, said),
+    );
   }
   if (registry !== undefined) await push(client, bot, name, tell);
   await forgetOldImages(client, instance, bot, name);
@@ -172,6 +180,15 @@ function follow(
       },
     );
   });
+}
+
+/** A stop met a start. */
+export function stoppedMeanwhile(bot: string): Failure {
+  return new Failure(
+    'stopped_meanwhile',
+    `Somebody stopped '${bot}' while it was started.`,
+    'See who: understudy history',
+  );
 }
 
 function buildFailed(bot: string, [said, ...lines]: string[]): Failure {

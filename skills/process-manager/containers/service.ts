@@ -62,7 +62,7 @@ export async function changeService(
     if (!service) return false;
     try {
       const options = { version: service.version, ...change(service), ...(authconfig ? { authconfig } : {}) };
-      await client.docker.getService(service.id).update(options as never);
+      await client.acting.getService(service.id).update(options as never);
       return true;
     } catch (error) {
       if (attempt < mostAttempts && isConflict(error)) continue;
@@ -71,13 +71,14 @@ export async function changeService(
   }
 }
 
-/** Removes the service of a bot; what it runs is shut down. */
+/** Removes the service of a bot, or only this very one; what it runs is shut down. */
 export async function removeService(
   { client, instance }: { client: Client; instance: Instance },
   bot: string,
+  id?: string,
 ) {
   await client.docker
-    .getService(instance.nameFor(bot))
+    .getService(id ?? instance.nameFor(bot))
     .remove()
     .catch((error) => {
       if (!isMissing(error)) throw asFailure(error, client, `The service of '${bot}' cannot be removed`);

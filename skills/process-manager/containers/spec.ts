@@ -43,6 +43,8 @@ export function serviceSpec(instance: Instance, options: SpecOptions): ServiceSp
   const names = image.hasShell ? Object.keys(parted.secret).sort() : [];
   const run = argv ?? image.argv;
   const variables = { ...parted.plain, ...fileVariables(parted.secret), ...secretNames(names) };
+  // To the engine, no attempts at all are as many as it likes.
+  const isRestarted = plan.restart !== 'no' && plan.mostRestarts > 0;
   const own = { [labels.instance]: instance.id, [labels.bot]: bot };
   const spec = {
     Name: instance.nameFor(bot),
@@ -66,9 +68,9 @@ export function serviceSpec(instance: Instance, options: SpecOptions): ServiceSp
         Reservations: resources(plan.reserve.cpus, plan.reserve.memoryBytes),
       },
       RestartPolicy: {
-        Condition: conditions[plan.restart],
+        Condition: isRestarted ? conditions[plan.restart] : 'none',
         Delay: Math.round(plan.restartDelayMs) * nsPerMs,
-        ...(plan.restart === 'no' ? {} : { MaxAttempts: plan.mostRestarts, Window: windowMs * nsPerMs }),
+        ...(!isRestarted ? {} : { MaxAttempts: plan.mostRestarts, Window: windowMs * nsPerMs }),
       },
       Placement: {
         Constraints: [...plan.constraints, ...(onlyNode === undefined ? [] : [`node.id==${onlyNode}`])],

@@ -11,7 +11,7 @@ import {
   type SpawnOptions,
 } from '../processes/index.ts';
 import { asFailure, isConflict } from './client.ts';
-import { argvFor, imageFor } from './image.ts';
+import { argvFor, imageFor, stoppedMeanwhile } from './image.ts';
 import { labels } from './names.ts';
 import { forgetSecrets, partSecrets, provideSecrets } from './secrets.ts';
 import { changeService, findService, type Service, type UpdateStatus } from './service.ts';
@@ -23,6 +23,8 @@ import { isActive } from './tasks.ts';
 const pollMs = 300;
 /** A change that has not begun by then never will. */
 const beginMs = 10_000;
+/** What the run before may take to end. */
+const endMs = 20_000;
 
 /** Gives it to the swarm, and returns the row of the run that came of it. */
 export async function deploy(surroundings: Surroundings, options: SpawnOptions): Promise<ProcessRow> {
@@ -54,11 +56,13 @@ export async function deploy(surroundings: Surroundings, options: SpawnOptions):
   const runBefore = registry.lastRun(bot)?.id;
   const before = await findService(surroundings, bot);
   const isSame = before?.spec.Labels?.[labels.spec] === spec.Labels?.[labels.spec];
-  // Whoever began this very change may have died meanwhile.
+  // Whoever began this very change was killed meanwhile. Begun again, it would be itself what the swarm goes back to.
   const isUnderWay = isSame && before?.update?.state === 'updating';
   const isAdopted =
     isUnderWay || (isSame && options.isReplacing !== true && (await isKept(surroundings, before)));
-  if (!before) await createService(surroundings, bot, spec, image.credentials);
+  if (options.signal?.aborted) throw stoppedMeanwhile(bot);
+  if (isUnderWay) tell('the swarm is replacing it already');
+  else if (!before) await createService(surroundings, bot, spec, image.credentials);
   else if (!isAdopted) {
     tell('the swarm replaces it');
     await changeService(surroundings, bot, (now) => forced(spec, now.spec), image.credentials);
@@ -104,8 +108,8 @@ async function createService(
 ): Promise<void> {
   const { client } = surroundings;
   try {
-    if (authconfig) await client.docker.createService(authconfig as never, spec as never);
-    else await client.docker.createService(spec as never);
+    if (authconfig) await client.acting.createService(authconfig as never, spec as never);
+    else await client.acting.createService(spec as never);
   } catch (error) {
     // Another manager of this instance was faster, and wants the same.
     if (isConflict(error) && (await changeService(surroundings, bot, () => spec, authconfig))) return;
@@ -146,7 +150,7 @@ async function settleDown(
   for (;;) {
     await look(surroundings, bot);
     const service = await findService(surroundings, bot);
-    if (!service || isEnded(service.spec)) throw goneMeanwhile(bot);
+    if (!service || isEnded(service.spec)) throw stoppedMeanwhile(bot);
     const newest = registry.lastRun(bot);
     const outlook: Outlook = {
       run: newest?.runner === 'swarm' && newest.id !== deployment.runBefore ? newest : undefined,
@@ -159,8 +163,11 @@ async function settleDown(
     const words = wordsOf(deployment, outlook);
     if (words !== null && words !== said) tell(words);
     said = words ?? said;
-    const isTooLate = !outlook.run && !deployment.isChange && outlook.elapsedMs > plan.readyMs;
-    if (signal?.aborted || isTooLate) throw notWanted(bot, outlook.note?.text ?? '');
+    // Nobody is kept from trying something else by a change that finds no node.
+    const isWaiting = !outlook.run || (isFinished(outlook.run.status) && isUpdating(deployment, outlook));
+    const isTooLate = isWaiting && outlook.elapsedMs > plan.readyMs + (deployment.isChange ? endMs : 0);
+    if (signal?.aborted) throw stoppedMeanwhile(bot);
+    if (isTooLate) throw notWanted(bot, outlook.note?.text ?? '');
     await sleep(pollMs);
   }
 }
@@ -188,6 +195,10 @@ function wordsOf(deployment: Deployment, outlook: Outlook): string | null {
   if (change?.state !== 'updating' || !run || isFinished(run.status)) return note?.text ?? null;
   const where = run.node === null ? '' : ` on ${run.node}`;
   return `runs${where}; the swarm watches it for ${deployment.plan.trialMs / 1_000} s`;
+}
+
+function isUpdating(deployment: Deployment, outlook: Outlook): boolean {
+  return changeOf(deployment, outlook)?.state === 'updating';
 }
 
 function changeOf({ changedBefore }: Deployment, { service }: Outlook): UpdateStatus | undefined {
@@ -223,13 +234,5 @@ function notWanted(bot: string, text: string): Failure {
     'not_placed',
     `'${bot}' has not been started by the swarm yet${text === '' ? '' : `: it ${text}`}.`,
     `The swarm goes on trying; see: understudy status ${bot}`,
-  );
-}
-
-function goneMeanwhile(bot: string): Failure {
-  return new Failure(
-    'stopped_meanwhile',
-    `Somebody stopped '${bot}' while it was started.`,
-    'See who: understudy history',
   );
 }

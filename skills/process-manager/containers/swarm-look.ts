@@ -2,45 +2,68 @@
 
 import { isFinished, type ProcessRow } from '../processes/index.ts';
 import { forgetSecrets } from './secrets.ts';
-import { listServices, removeService, type Service } from './service.ts';
+import { findService, listServices, removeService, type Service } from './service.ts';
 import { isEnded } from './spec.ts';
 import type { EngineBot, Surroundings } from './surroundings.ts';
-import { isActive, noteTasks, readNode, readTask, type SwarmNode, type SwarmTask } from './tasks.ts';
+import {
+  isActive,
+  noteTasks,
+  openRuns,
+  readNode,
+  readTask,
+  type SwarmNode,
+  type SwarmTask,
+} from './tasks.ts';
+
+/** Bots that are looked at side by side: each may have output to be fetched. */
+const mostAtOnce = 8;
 
 /** Brings everything that is in the swarm up to date, in three questions however many bots there are. */
 export async function look(surroundings: Surroundings, only?: string): Promise<void> {
   const { client, registry, notes } = surroundings;
+  // Before the questions: whoever looks at the same time may write down what these answers are too old to know.
+  const open = openRuns(surroundings);
+  const there = (name: string) => notes.find(name)?.isThere === true;
+  const known = new Map(surroundings.bots().map((bot) => [bot.name, bot]));
+  const thereBefore = [...known.keys()].filter(
+    (name) => (only === undefined || name === only) && there(name),
+  );
   const services = (await listServices(surroundings)).filter(({ bot }) => only === undefined || bot === only);
   const byService = await tasksOf(surroundings, services);
   const nodes =
     services.length === 0
       ? new Map<string, SwarmNode>()
       : new Map((await client.docker.listNodes()).map(readNode).map((node) => [node.id, node]));
-  const known = new Map(surroundings.bots().map((bot) => [bot.name, bot]));
-  for (const service of services) {
+  await forEach(services, async (service) => {
     const bot = known.get(service.bot) ?? fromRow(registry.lastRun(service.bot));
-    if (!bot) continue;
+    if (!bot) return;
     const tasks = byService.get(service.id) ?? [];
-    await noteTasks(surroundings, bot, tasks, nodes);
+    await noteTasks(surroundings, bot, tasks, nodes, open);
     noteService(surroundings, service, tasks);
     if (isEnded(service.spec)) await sweepEnded(surroundings, service, tasks);
+  });
+  const isGone = (name: string | null) => !services.some(({ bot }) => bot === name);
+  for (const bot of thereBefore) if (isGone(bot)) notes.noteGone(bot);
+  for (const id of open) {
+    const row = registry.find(id);
+    if (!row || row.bot === null || (only !== undefined && row.bot !== only) || !isGone(row.bot)) continue;
+    const nameless = { name: row.bot, log: row.stdoutLog, directory: '', command: '' };
+    await noteTasks(surroundings, fromRow(row) ?? nameless, [], nodes, open);
+    notes.noteGone(row.bot);
   }
-  for (const bot of known.keys()) {
-    if (only !== undefined && bot !== only) continue;
-    if (notes.find(bot)?.isThere && !services.some((service) => service.bot === bot)) notes.noteGone(bot);
-  }
-  for (const row of registry.unfinished()) {
-    if (row.runner !== 'swarm' || row.bot === null || (only !== undefined && row.bot !== only)) continue;
-    if (services.some(({ bot }) => bot === row.bot)) continue;
-    const name = row.bot;
-    await noteTasks(
-      surroundings,
-      fromRow(row) ?? { name, log: row.stdoutLog, directory: '', command: '' },
-      [],
-      nodes,
-    );
-    notes.noteGone(name);
-  }
+}
+
+/** What goes wrong with one of them keeps nobody from the others, and is told at the end. */
+async function forEach<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const waiting = [...all];
+  const errors: unknown[] = [];
+  const worker = async () => {
+    for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+      await work(one).catch((error) => errors.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(mostAtOnce, all.length) }, worker));
+  if (errors.length > 0) throw errors[0];
 }
 
 export async function tasksOf(
@@ -112,7 +135,10 @@ async function sweepEnded(
   const run = registry.lastRun(service.bot);
   const runs = tasks.some(({ state }) => ['starting', 'running'].includes(state));
   if (runs || (run && run.runner === 'swarm' && !isFinished(run.status))) return;
-  await removeService(surroundings, service.bot);
+  // It may have been begun anew since it was listed; one that was made anew has another id.
+  const now = await findService(surroundings, service.bot);
+  if (now?.id !== service.id || !isEnded(now.spec)) return;
+  await removeService(surroundings, service.bot, service.id);
   surroundings.notes.noteGone(service.bot);
   await forgetSecrets(client, instance, service.bot, []).catch(() => {});
 }

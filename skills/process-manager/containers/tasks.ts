@@ -100,18 +100,24 @@ export function isActive({ state, desired }: SwarmTask): boolean {
   return ['running', 'ready'].includes(desired) && !terminal.includes(state);
 }
 
-/** Brings the rows of one bot up to date with its tasks, oldest first. */
+/** The runs whose tasks an answer must know, if it was asked for after this: others may be younger than the answer. */
+export function openRuns({ registry }: Surroundings): ReadonlySet<string> {
+  return new Set(registry.unfinished().flatMap(({ runner, id }) => (runner === 'swarm' ? [id] : [])));
+}
+
+/** Brings the rows of one bot up to date with its tasks, oldest first. `open`: the runs that there were when it was asked. */
 export async function noteTasks(
   surroundings: Surroundings,
   bot: EngineBot,
   tasks: readonly SwarmTask[],
   nodes: ReadonlyMap<string, SwarmNode>,
+  open: ReadonlySet<string>,
 ): Promise<void> {
   const { registry } = surroundings;
   const newest = registry.lastRun(bot.name);
   const known = new Set(tasks.map(({ id }) => id));
   // A task that the engine has forgotten: how it ended cannot be known any more.
-  if (newest?.runner === 'swarm' && !isFinished(newest.status) && !known.has(newest.handle ?? '')) {
+  if (newest && open.has(newest.id) && !isFinished(newest.status) && !known.has(newest.handle ?? '')) {
     noteEnding(registry, newest, {
       exitCode: null,
       at: new Date(surroundings.clock.now()).toISOString(),

@@ -35,6 +35,8 @@ export const engineNoteMigrations: readonly Migration[] = [
 export interface EngineNotes {
   /** Undefined when no engine was ever given this bot. */
   find(bot: string): EngineNote | undefined;
+  /** True while an engine has anything of any bot, be it configured or not. */
+  isAnyThere(): boolean;
   note(bot: string, note: Pick<EngineNote, 'isActive' | 'isThere' | 'text'>): void;
   /** Nothing is there any more. */
   noteGone(bot: string): void;
@@ -62,6 +64,8 @@ export function createEngineNotes(database: Database): EngineNotes {
         .get(bot);
       return found && { ...found, isActive: found.isActive === 1, isThere: found.isThere === 1 };
     },
+    isAnyThere: () =>
+      database.prepare('SELECT EXISTS (SELECT 1 FROM engine_notes WHERE is_there = 1)').pluck().get() === 1,
     note: (bot, { isActive, isThere, text }) =>
       void write(
         `INSERT INTO engine_notes (bot, is_active, is_there, text) VALUES (@bot, @isActive, @isThere, @text)

@@ -49,6 +49,8 @@ export interface Processes {
   problemOf(engine: EngineName): Promise<Failure | undefined>;
   /** What an engine said of a bot; undefined when none was ever given it. */
   engineNote(bot: string): EngineNote | undefined;
+  /** True while a swarm has anything of a bot, which may have left the configuration. */
+  isAnyKept(): boolean;
   /** Gives up a bot of which nothing runs, but which its engine would start again. */
   retire(engine: EngineName, bot: string): Promise<void>;
   /** Follows engines until it is stopped: for the supervisor. */
@@ -145,9 +147,7 @@ export function createProcesses(options: {
           const own = living.filter((row) => row.runner === runner);
           if (own.length === 0) return [];
           if (runner === 'local') return [...(await local.usage(own))];
-          // What is the matter with an engine is found out by asking it for what matters.
-          const asked = engines.get(runner).then((engine) => engine.usage(own));
-          return [...(await asked.catch(() => new Map<string, Usage>()))];
+          return [...((await engines.tryTo(runner, (engine) => engine.usage(own))) ?? [])];
         }),
       );
       return new Map(found.flat());
@@ -162,6 +162,7 @@ export function createProcesses(options: {
     troubleOf: engines.troubleOf,
     problemOf: async (name) => (await engines.get(name)).problem(),
     engineNote: notes.find,
+    isAnyKept: notes.isAnyThere,
     retire: async (name, bot) => (await engines.get(name)).retire(bot),
     attend: engines.attend,
     ofAgent: (agent) => {

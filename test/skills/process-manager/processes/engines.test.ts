@@ -7,7 +7,14 @@ import type { EngineName, EngineRunner } from '../../../../skills/process-manage
 const never = new Promise<never>(() => {});
 const nothing = async () => {};
 const runner = (part: Partial<EngineRunner> = {}): EngineRunner => ({
-  ...{ spawn: () => never, kill: () => never, pause: () => true, resume: () => true, send: async () => 0 },
+  ...{
+    spawn: () => never,
+    prepare: nothing,
+    kill: () => never,
+    pause: () => true,
+    resume: () => true,
+    send: async () => 0,
+  },
   ...{ inspect: nothing, usage: async () => new Map(), retire: nothing, problem: async () => undefined },
   attend: () => ({ stop: nothing }),
   ...part,
