@@ -55,16 +55,18 @@ function optionsOf(given: string, environment: NodeJS.ProcessEnv): Docker.Docker
     return { ...plain, protocol: 'http', host: undefined as unknown as string, socketPath };
   }
   const url = new URL(given.includes('://') ? given : `tcp://${given}`);
+  // A URL does not say whether somebody wrote the port that is its protocol's own.
+  const port = /:(\d+)\/?$/.exec(given)?.[1];
   const isSecure =
     url.protocol === 'https:' ||
-    (url.protocol === 'tcp:' && (url.port === '2376' || Boolean(environment.DOCKER_TLS_VERIFY)));
+    (url.protocol === 'tcp:' && (port === '2376' || Boolean(environment.DOCKER_TLS_VERIFY)));
   const isTunnel = url.protocol === 'ssh:';
   const defaultPort = isTunnel ? 22 : isSecure ? 2376 : 2375;
   return {
     ...(isSecure ? certificates(environment) : plain),
     protocol: isTunnel ? 'ssh' : isSecure ? 'https' : 'http',
-    host: url.hostname,
-    port: url.port === '' ? defaultPort : Number(url.port),
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: port === undefined ? defaultPort : Number(port),
     ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
     ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
     ...(isTunnel ? { sshOptions: { agent: environment.SSH_AUTH_SOCK } as never } : {}),
