@@ -7,6 +7,7 @@ import type { ProcessRow } from '../processes/index.ts';
 const afterErrorMs = 1_000;
 /** Before a log that has ended is followed again. */
 const againMs = 500;
+const healedMs = 3_000;
 const endPatienceMs = 2_000;
 
 /** What is followed, and how. */
@@ -27,16 +28,23 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
   const { onChange, onTrouble } = options;
   const ended = new AbortController();
   const followers = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
+  /** Why logs could not be followed the last time. */
+  const cut = new Map<string, string>();
   let wake = () => {};
 
   const followOne = async (row: ProcessRow, signal: AbortSignal) => {
+    // One that is followed for a while is followed, whether it prints or not.
+    const healed = setTimeout(() => cut.delete(row.id), healedMs).unref();
     try {
       await options.follow(row, signal, onChange);
-    } catch {
-      // The look says what is the matter, in words that do not change with each look; a log that cannot be followed,
-      // because its node is down perhaps, is asked for again.
-      if (!signal.aborted) await pause(afterErrorMs, signal);
+      cut.delete(row.id);
+    } catch (error) {
+      // Its node is down perhaps. It is asked for again, and until then no look says that all is well.
+      if (!signal.aborted) cut.set(row.id, wordsOf(error));
+      if (!signal.aborted) onTrouble(wordsOf(error));
+      await pause(afterErrorMs, signal);
     } finally {
+      clearTimeout(healed);
       // Its log has ended, so perhaps it has too. Until that is known, the same log would only end again.
       wake();
       await pause(againMs, signal);
@@ -61,7 +69,9 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
         const before = stateOf(options.rows());
         await options.inspect();
         if (stateOf(options.rows()) !== before) onChange();
-        onTrouble(undefined);
+        const open = new Set(options.rows().map(({ id }) => id));
+        for (const id of cut.keys()) if (!open.has(id)) cut.delete(id);
+        onTrouble(cut.values().next().value);
         if (!ended.signal.aborted) refresh();
       } catch (error) {
         onTrouble(wordsOf(error));

@@ -6,7 +6,8 @@ import type { EngineName, EngineRunner } from './runner.ts';
 
 /** Nobody waits longer for an engine to tell how things are. */
 const patienceMs = 5_000;
-/** One that did not answer is not waited for again at once, however many questions a command has. */
+/** One that was waited for in vain is not waited for again at once, however many questions a command has. */
+const slowMs = 1_000;
 const quietMs = 2_000;
 /** How often the supervisor looks which engines are in use. */
 const lookMs = 1_000;
@@ -45,6 +46,7 @@ export function createEngines(make: (name: EngineName) => Promise<EngineRunner>,
     get,
     async tryTo(name, work) {
       if (performance.now() < (quietUntil.get(name) ?? 0)) return undefined;
+      const askedAt = performance.now();
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error(`no answer within ${patienceMs / 1_000} s`)), patienceMs);
@@ -54,7 +56,7 @@ export function createEngines(make: (name: EngineName) => Promise<EngineRunner>,
         note(name, undefined);
         return result;
       } catch (error) {
-        quietUntil.set(name, performance.now() + quietMs);
+        if (performance.now() - askedAt > slowMs) quietUntil.set(name, performance.now() + quietMs);
         note(name, error instanceof Error ? error.message : String(error));
         return undefined;
       } finally {
