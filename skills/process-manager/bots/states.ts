@@ -59,7 +59,7 @@ export type Step =
   /** A run is there that the row does not know: its starter died before it could write it down. */
   | { readonly kind: 'note' }
   | { readonly kind: 'stop' }
-  /** Nothing runs, and its engine would start it again. */
+  /** Nothing runs, and its engine still has it. */
   | { readonly kind: 'retire' }
   | { readonly kind: 'judge' }
   | { readonly kind: 'clear' }
@@ -86,8 +86,8 @@ export function nextStep(
     if (run.stopReason !== null) return { kind: 'stop' };
     return row.startReason === null ? { kind: 'rest' } : { kind: 'clear' };
   }
-  if (row.desired === 'stopped' || row.isHeld === 1) return { kind: isKept ? 'retire' : 'rest' };
-  if (isKept && plan.runner !== 'swarm') return { kind: 'retire' };
+  if (row.desired === 'stopped' || row.isHeld === 1) return { kind: note?.isThere ? 'retire' : 'rest' };
+  if (note?.isThere && plan.runner !== 'swarm') return { kind: 'retire' };
   const start = (isAutomatic: boolean): Step =>
     plan.dependsOn.every(isReady) ? { kind: 'start', isAutomatic } : { kind: 'rest' };
   if (row.startReason !== null) return start(false);

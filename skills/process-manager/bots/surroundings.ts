@@ -81,7 +81,7 @@ export function noteOf(
 export function enginesInUse({ plans, processes }: BotSurroundings): Set<EngineName> {
   const names = new Set<EngineName>();
   for (const { runner } of plans().values()) if (runner !== 'local') names.add(runner);
-  for (const { runner } of processes.registry.unfinished()) if (runner !== 'local') names.add(runner);
+  for (const runner of processes.registry.runnersInUse()) if (runner !== 'local') names.add(runner);
   return names;
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessRow } from '../processes/index.ts';
 
 const afterErrorMs = 1_000;
+const endPatienceMs = 2_000;
 
 /** What is followed, and how. */
 export interface AttendanceOptions {
@@ -71,7 +72,9 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
     stop: async () => {
       ended.abort();
       for (const { controller } of followers.values()) controller.abort();
-      await Promise.all([looping, ...[...followers.values()].map(({ done }) => done)]);
+      // An engine that does not answer keeps nobody from ending.
+      const ending = Promise.all([looping, ...[...followers.values()].map(({ done }) => done)]);
+      await Promise.race([ending, sleep(endPatienceMs, undefined, { ref: false })]);
     },
   };
 }

@@ -11,7 +11,7 @@ import {
 } from '../processes/index.ts';
 import { asFailure, reasonOf } from './client.ts';
 import { inspectRow } from './container-look.ts';
-import { argvFor, type Image, provideImage } from './image.ts';
+import { argvFor, type Image, imageFor } from './image.ts';
 import { volumesFor } from './mounts.ts';
 import { labels } from './names.ts';
 import { partSecrets } from './secrets.ts';
@@ -22,19 +22,11 @@ const logLimits = { 'max-size': '10m', 'max-file': '3' };
 
 /** Starts it, and returns its row once it runs or has ended. */
 export async function runContainer(surroundings: Surroundings, options: SpawnOptions): Promise<ProcessRow> {
-  const { client, registry, instance, settings, clock } = surroundings;
+  const { registry, instance, clock } = surroundings;
   const plan = options.container;
   if (!plan) throw new Error('a container needs a plan');
   const bot = options.bot ?? options.name ?? 'bot';
-  const tell = options.tell ?? (() => {});
-  const image = await provideImage(client, instance, {
-    bot,
-    directory: options.directory,
-    argv: plan.command === 'image' ? options.argv : plan.command,
-    plan,
-    registry: settings().registry,
-    tell,
-  });
+  const image = await imageFor(surroundings, options);
   const described = describeProcess(surroundings.folder, options, clock.now());
   const handle = instance.nameFor(bot, described.id);
   registry.insert({ ...described, runner: 'docker', handle });

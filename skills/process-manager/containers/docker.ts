@@ -8,6 +8,7 @@ import { attend } from './attendance.ts';
 import { asFailure, isMissing } from './client.ts';
 import { inspectRow, logOf, spawnPatienceMs, usageOf } from './container-look.ts';
 import { runContainer } from './container-run.ts';
+import { imageFor } from './image.ts';
 import { labels } from './names.ts';
 import { followOutput } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -29,6 +30,7 @@ export function createDockerRunner(surroundings: Surroundings): EngineRunner {
   const rows = () => registry.unfinished().filter(({ runner }) => runner === 'docker');
   return {
     spawn: (options) => runContainer(surroundings, options),
+    prepare: async (options) => void (await imageFor(surroundings, options)),
     async kill(row, { reason, graceMs = defaultGraceMs, signal }) {
       await inspectOne(row);
       if (isFinished(fresh(row).status)) return fresh(row);

@@ -6,10 +6,11 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ImageInspectInfo } from 'dockerode';
 import { Failure } from '../../tool.ts';
-import type { ContainerPlan } from '../processes/index.ts';
+import type { ContainerPlan, SpawnOptions } from '../processes/index.ts';
 import { asFailure, type Client, isMissing, reasonOf } from './client.ts';
 import { readContext } from './context.ts';
 import { type Instance, labels, slugOf } from './names.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** The newest images of a bot that stay: what runs, and what it may be rolled back to. */
 const keptImages = 3;
@@ -35,7 +36,7 @@ interface Credentials {
 }
 
 /** What an image is wanted for. */
-export interface ImageOptions {
+interface ImageOptions {
   readonly bot: string;
   readonly directory: string;
   readonly argv: readonly string[];
@@ -44,12 +45,23 @@ export interface ImageOptions {
   readonly tell: (text: string) => void;
 }
 
-/** The image of a bot, ready to be run. */
-export async function provideImage(
-  client: Client,
-  instance: Instance,
-  options: ImageOptions,
+/** The image of what is to be started. */
+export async function imageFor(
+  { client, instance, settings }: Surroundings,
+  { container: plan, bot, name, directory, argv, tell = () => {} }: SpawnOptions,
 ): Promise<Image> {
+  if (!plan) throw new Error('what an engine is to run needs a plan');
+  return provideImage(client, instance, {
+    bot: bot ?? name ?? 'bot',
+    directory,
+    argv: plan.command === 'image' ? argv : plan.command,
+    plan,
+    registry: settings().registry,
+    tell,
+  });
+}
+
+async function provideImage(client: Client, instance: Instance, options: ImageOptions): Promise<Image> {
   const { plan } = options;
   const given = plan.image;
   const { name, isOnlyHere } =
@@ -63,7 +75,7 @@ export async function provideImage(
     credentials,
     workFolder: config?.WorkingDir || '/',
     argv: [...([config?.Entrypoint ?? []].flat() as string[]), ...(config?.Cmd ?? [])],
-    hasShell: found !== undefined && (await hasShell(client, name)),
+    hasShell: found !== undefined && (await hasShell(client, instance, name)),
   };
 }
 
@@ -114,10 +126,11 @@ async function buildImage(
 
 async function push(client: Client, bot: string, name: string, tell: (text: string) => void): Promise<void> {
   tell(`pushing ${name}`);
-  const authconfig = credentialsFor(name);
+  // The engine wants to be told who asks, even where that is nobody.
+  const authconfig: object = credentialsFor(name) ?? {};
   const stream = await client.patient
     .getImage(name)
-    .push(authconfig ? { authconfig } : {})
+    .push({ authconfig })
     .catch((error) => {
       throw asFailure(error, client, `The image of '${bot}' cannot be pushed`);
     });
@@ -202,8 +215,13 @@ async function inspectOrPull(
 }
 
 /** Whether /bin/sh is in it: looked at in a container that is never started. */
-async function hasShell(client: Client, name: string): Promise<boolean> {
-  const container = await client.docker.createContainer({ Image: name, Cmd: ['-'] });
+async function hasShell(client: Client, instance: Instance, name: string): Promise<boolean> {
+  const container = await client.docker.createContainer({
+    Image: name,
+    Cmd: ['-'],
+    // Whoever is killed here leaves something that is known to be ours.
+    Labels: { [labels.instance]: instance.id, [labels.process]: 'probe' },
+  });
   try {
     // An answer that nobody reads would keep its connection.
     (await container.infoArchive({ path: '/bin/sh' })).resume();

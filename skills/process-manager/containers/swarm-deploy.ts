@@ -11,7 +11,7 @@ import {
   type SpawnOptions,
 } from '../processes/index.ts';
 import { asFailure, isConflict } from './client.ts';
-import { argvFor, provideImage } from './image.ts';
+import { argvFor, imageFor } from './image.ts';
 import { labels } from './names.ts';
 import { forgetSecrets, partSecrets, provideSecrets } from './secrets.ts';
 import { changeService, findService, type Service, type UpdateStatus } from './service.ts';
@@ -26,19 +26,12 @@ const beginMs = 10_000;
 
 /** Gives it to the swarm, and returns the row of the run that came of it. */
 export async function deploy(surroundings: Surroundings, options: SpawnOptions): Promise<ProcessRow> {
-  const { client, instance, settings } = surroundings;
+  const { client, instance, registry } = surroundings;
   const plan = options.container;
   const bot = options.bot;
   if (!plan || bot === undefined) throw new Error('a service needs a plan and a bot');
   const tell = options.tell ?? (() => {});
-  const image = await provideImage(client, instance, {
-    bot,
-    directory: options.directory,
-    argv: plan.command === 'image' ? options.argv : plan.command,
-    plan,
-    registry: settings().registry,
-    tell,
-  });
+  const image = await imageFor(surroundings, options);
   const parted = partSecrets(plan.environment, options.directory);
   if (!image.hasShell && Object.keys(parted.secret).length > 0) {
     tell(
@@ -58,21 +51,26 @@ export async function deploy(surroundings: Surroundings, options: SpawnOptions):
     secrets,
     onlyNode,
   });
+  const runBefore = registry.lastRun(bot)?.id;
   const before = await findService(surroundings, bot);
   const isSame = before?.spec.Labels?.[labels.spec] === spec.Labels?.[labels.spec];
-  const isAdopted = isSame && options.isReplacing !== true && (await isKept(surroundings, before));
+  // Whoever began this very change may have died meanwhile.
+  const isUnderWay = isSame && before?.update?.state === 'updating';
+  const isAdopted =
+    isUnderWay || (isSame && options.isReplacing !== true && (await isKept(surroundings, before)));
   if (!before) await createService(surroundings, bot, spec, image.credentials);
   else if (!isAdopted) {
     tell('the swarm replaces it');
     await changeService(surroundings, bot, (now) => forced(spec, now.spec), image.credentials);
   }
   // A service that was ended is begun rather than changed: there is nothing to go back to.
-  const isChange = before !== undefined && !isAdopted && !isEnded(before.spec);
+  const isChange = before !== undefined && (!isAdopted || isUnderWay) && !isEnded(before.spec);
   const row = await settleDown(surroundings, options, {
     bot,
     plan,
     isChange,
-    changedBefore: before?.update?.startedAt,
+    changedBefore: isUnderWay ? undefined : before?.update?.startedAt,
+    runBefore: isAdopted ? undefined : runBefore,
   });
   await forgetSecrets(client, instance, bot, secrets).catch(() => {});
   return row;
@@ -123,6 +121,8 @@ interface Deployment {
   readonly isChange: boolean;
   /** When the change before this one began. */
   readonly changedBefore: string | undefined;
+  /** The newest run before, which is none that came of it. */
+  readonly runBefore: string | undefined;
 }
 
 /** What the swarm says of it now. */
@@ -149,7 +149,7 @@ async function settleDown(
     if (!service || isEnded(service.spec)) throw goneMeanwhile(bot);
     const newest = registry.lastRun(bot);
     const outlook: Outlook = {
-      run: newest?.runner === 'swarm' ? newest : undefined,
+      run: newest?.runner === 'swarm' && newest.id !== deployment.runBefore ? newest : undefined,
       note: notes.find(bot),
       service,
       elapsedMs: performance.now() - startedAt,
@@ -177,8 +177,8 @@ function settledRun(deployment: Deployment, outlook: Outlook): ProcessRow | unde
   const isThrough = !isChange || change?.state === 'completed' || (!change && elapsedMs > beginMs);
   if (!isThrough) return undefined;
   if (run && (!isFinished(run.status) || note?.isActive === false)) return run;
-  // A service whose tasks never began has nothing that could end.
-  if (note?.isActive === false) throw neverBegan(bot, note.text ?? '');
+  // A new service has no tasks for a moment. One that still has none, or whose tasks never began, never will.
+  if (note?.isActive === false && elapsedMs > beginMs) throw neverBegan(bot, note.text ?? '');
   return undefined;
 }
 

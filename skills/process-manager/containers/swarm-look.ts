@@ -25,6 +25,10 @@ export async function look(surroundings: Surroundings, only?: string): Promise<v
     noteService(surroundings, service, tasks);
     if (isEnded(service.spec)) await sweepEnded(surroundings, service, tasks);
   }
+  for (const bot of known.keys()) {
+    if (only !== undefined && bot !== only) continue;
+    if (notes.find(bot)?.isThere && !services.some((service) => service.bot === bot)) notes.noteGone(bot);
+  }
   for (const row of registry.unfinished()) {
     if (row.runner !== 'swarm' || row.bot === null || (only !== undefined && row.bot !== only)) continue;
     if (services.some(({ bot }) => bot === row.bot)) continue;
@@ -35,7 +39,7 @@ export async function look(surroundings: Surroundings, only?: string): Promise<v
       [],
       nodes,
     );
-    notes.note(name, { isActive: false, text: null });
+    notes.noteGone(name);
   }
 }
 
@@ -67,6 +71,7 @@ function noteService(
   const active = isEnded(service.spec) ? undefined : tasks.filter(isActive).at(-1);
   notes.note(service.bot, {
     isActive: active !== undefined,
+    isThere: true,
     text: active ? waitingFor(active, tasks) : null,
   });
   const { update } = service;
@@ -108,7 +113,7 @@ async function sweepEnded(
   const runs = tasks.some(({ state }) => ['starting', 'running'].includes(state));
   if (runs || (run && run.runner === 'swarm' && !isFinished(run.status))) return;
   await removeService(surroundings, service.bot);
-  surroundings.notes.forgetRollback(service.bot);
+  surroundings.notes.noteGone(service.bot);
   await forgetSecrets(client, instance, service.bot, []).catch(() => {});
 }
 

@@ -6,6 +6,7 @@ import { Failure } from '../../tool.ts';
 import { type EngineRunner, isFinished, type ProcessRow } from '../processes/index.ts';
 import { attend } from './attendance.ts';
 import { asFailure } from './client.ts';
+import { imageFor } from './image.ts';
 import { followOutput } from './output.ts';
 import { forgetSecrets } from './secrets.ts';
 import { changeService, removeService } from './service.ts';
@@ -28,6 +29,7 @@ export function createSwarmRunner(surroundings: Surroundings): EngineRunner {
   const inspect = () => look(surroundings);
   return {
     spawn: (options) => deploy(surroundings, options),
+    prepare: async (options) => void (await imageFor(surroundings, options)),
     kill: (row, { reason }) => end(surroundings, row, reason),
     pause: (row) => {
       throw cannot(row, 'paused', `Stop it instead: understudy stop ${row.name}`);
@@ -56,8 +58,7 @@ export function createSwarmRunner(surroundings: Surroundings): EngineRunner {
       }),
     retire: async (bot) => {
       await removeService(surroundings, bot);
-      surroundings.notes.note(bot, { isActive: false, text: null });
-      surroundings.notes.forgetRollback(bot);
+      surroundings.notes.noteGone(bot);
       await forgetSecrets(client, surroundings.instance, bot, []);
     },
     problem: async () => {
@@ -80,7 +81,7 @@ async function end(surroundings: Surroundings, row: ProcessRow, reason: string):
   const isThere = await changeService(surroundings, bot, ({ spec }) =>
     isEnded(spec) ? spec : endedSpec(spec),
   );
-  notes.note(bot, { isActive: false, text: null });
+  notes.note(bot, { isActive: false, isThere: true, text: null });
   const deadline = performance.now() + endPatienceMs;
   while (isThere && !isFinished(fresh().status) && performance.now() < deadline) {
     await look(surroundings, bot);
@@ -89,7 +90,7 @@ async function end(surroundings: Surroundings, row: ProcessRow, reason: string):
   if (!isThere) await look(surroundings, bot);
   if (isFinished(fresh().status)) {
     await removeService(surroundings, bot);
-    notes.forgetRollback(bot);
+    notes.noteGone(bot);
     await forgetSecrets(client, instance, bot, []).catch(() => {});
   }
   return fresh();

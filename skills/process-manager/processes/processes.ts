@@ -28,6 +28,8 @@ export interface Processes {
   readonly endingsFolder: string;
   /** Starts a process on this machine, or on an engine. */
   spawn(options: SpawnOptions, runner?: RunnerName): Promise<ProcessRow>;
+  /** Does what takes long before a process can be started: an engine's image is built. */
+  prepare(options: SpawnOptions, runner: RunnerName): Promise<void>;
   kill(row: ProcessRow, options: KillOptions): Promise<ProcessRow>;
   pause(row: ProcessRow): Promise<ProcessRow>;
   resume(row: ProcessRow): Promise<ProcessRow>;
@@ -96,6 +98,9 @@ export function createProcesses(options: {
     registry,
     endingsFolder: endingsFolder(folder),
     spawn: async (spawnOptions, runner = 'local') => by({ runner }, (its) => its.spawn(spawnOptions)),
+    prepare: async (spawnOptions, runner) => {
+      if (runner !== 'local') await (await engines.get(runner)).prepare(spawnOptions);
+    },
     kill: async (row, killOptions) => by(row, (its) => its.kill(row, killOptions)),
     pause: async (row) => {
       requireRunning(settle(registry, row, clock));
@@ -140,7 +145,9 @@ export function createProcesses(options: {
           const own = living.filter((row) => row.runner === runner);
           if (own.length === 0) return [];
           if (runner === 'local') return [...(await local.usage(own))];
-          return [...((await engines.tryTo(runner, (engine) => engine.usage(own))) ?? [])];
+          // What is the matter with an engine is found out by asking it for what matters.
+          const asked = engines.get(runner).then((engine) => engine.usage(own));
+          return [...(await asked.catch(() => new Map<string, Usage>()))];
         }),
       );
       return new Map(found.flat());

@@ -68,7 +68,7 @@ async function giveUpRestart({ bots, processes }: Engine, name: string): Promise
   const { desired, pid } = await bots.status(name);
   if (desired !== 'running' || pid !== null || !bots.unwant(name)) return false;
   // A swarm that waits with it has to be told.
-  if (processes.engineNote(name)?.isActive) await processes.retire('swarm', name);
+  if (processes.engineNote(name)?.isThere) await processes.retire('swarm', name);
   return true;
 }
 
