@@ -3,7 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { Engine } from '../../skills/process-manager/engine.ts';
 import { makeInstance, understudy } from './instance.ts';
+import { makeEngine } from './manager.ts';
 
 /** A bot as JSON, as far as tests of engines look. */
 export interface CarriedBot {
@@ -39,6 +41,8 @@ export interface Carried {
   ok(...words: string[]): Promise<string>;
   errorOf(...words: string[]): Promise<{ code: string; message: string; hint: string }>;
   bot(name: string): Promise<CarriedBot>;
+  /** The same without a command line for each look, for those who look again and again. */
+  peek(name: string): Promise<CarriedBot>;
   /** Newest first. */
   runs(): Promise<CarriedRun[]>;
   log(name: string): string;
@@ -73,6 +77,7 @@ export function carriedAt(root: string): Carried {
     if (stdout === '') throw new Error(stderr);
     return JSON.parse(stdout) as T;
   };
+  let engine: Engine | undefined;
   const log = (name: string) => readFileSync(join(root, 'logs', `${name}.log`), 'utf8');
   return {
     root,
@@ -86,6 +91,10 @@ export function carriedAt(root: string): Carried {
       const { error } = await json<{ error?: { code: string; message: string; hint: string } }>(...words);
       if (!error) throw new Error(`understudy ${words.join(' ')} went well`);
       return error;
+    },
+    peek: (name) => {
+      engine ??= makeEngine(root).engine;
+      return engine.bots.status(name);
     },
     bot: async (name) => (await json<{ bot: CarriedBot }>('status', name)).bot,
     runs: async () => (await json<{ processes: CarriedRun[] }>('list')).processes,

@@ -1,9 +1,9 @@
 // Bots on one real Docker engine: every verb through the real command line, and hooks, logs and exit codes across
 // supervisors that are killed.
 
-import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { counts, makeCarried, numbers, shellBot } from '../support/carried.ts';
 import {
   describeWithEngine,
@@ -23,6 +23,8 @@ describeWithEngine('bots with "runner": "docker"', () => {
   }, 60_000);
   afterAll(() => engine?.stop());
 
+  // Many command lines, one after the other.
+  vi.setConfig({ testTimeout: 120_000 });
   const bot = { directory: 'bot', script: 'run.sh', runner: 'docker', container: { network: 'none' } };
   const containers = async () => engine.docker.listContainers({ all: true });
 
@@ -129,6 +131,7 @@ describeWithEngine('bots with "runner": "docker"', () => {
       root,
       ok,
       bot: status,
+      peek,
       lines,
       json,
     } = makeCarried(
@@ -137,7 +140,7 @@ describeWithEngine('bots with "runner": "docker"', () => {
       shellBot('i=0; while [ $i -lt 150 ]; do i=$((i+1)); echo line $i; sleep 0.05; done; exit 9'),
     );
     let supervisor = await startSupervisorProcess(root);
-    await eventually('it runs', async () => (await status('a')).state === 'running');
+    await eventually('it runs', async () => (await peek('a')).state === 'running');
     await ok(
       'hook',
       'a',
@@ -179,7 +182,8 @@ describeWithEngine('bots with "runner": "docker"', () => {
   it('are started again by the supervisor after a crash, and given up after too many', async () => {
     const {
       root,
-      bot: status,
+
+      peek,
       runs,
     } = makeCarried(
       engine.socket,
@@ -187,7 +191,7 @@ describeWithEngine('bots with "runner": "docker"', () => {
       shellBot('echo once more; exit 3'),
     );
     const supervisor = await startSupervisorProcess(root);
-    await eventually('it is given up', async () => (await status('a')).state === 'failed');
+    await eventually('it is given up', async () => (await peek('a')).state === 'failed');
     expect(await runs()).toMatchObject(Array.from({ length: 3 }, () => ({ status: 'exited', exitCode: 3 })));
     expect(noticesOf(root)).toEqual([expect.stringContaining("Bot 'a' failed: it ended with code 3")]);
     await supervisor.kill('SIGTERM');
@@ -298,7 +302,6 @@ while True: time.sleep(1)`,
     });
     expect(readFileSync(join(root, 'logs/a.log'), 'utf8')).toContain('begun');
     expect(await status('a')).toMatchObject({ state: 'running', startCount: 1 });
-    chmodSync(join(root, 'bot/run.sh'), 0o755);
   });
 
   it('say at once that there is no engine, and leave the row alone', async () => {

@@ -1,10 +1,10 @@
 // Bots in a real swarm of three machines: one word moves a bot there, the death of a machine moves it on, an update that
 // crashes is taken back, and hooks, logs and exit codes go on as they do here.
 
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { type Carried, carriedAt, counts, makeCarried, numbers, shellBot } from '../support/carried.ts';
+import { type Carried, counts, makeCarried, numbers, shellBot } from '../support/carried.ts';
 import { makeDiscord } from '../support/discord.ts';
 import { startBot } from '../support/discord-bot.ts';
 import {
@@ -16,7 +16,7 @@ import {
   type TestRegistry,
   type TestSwarm,
 } from '../support/engine.ts';
-import { makeInstance, until } from '../support/instance.ts';
+import { until } from '../support/instance.ts';
 import { noticesOf, startSupervisorProcess } from '../support/supervisor.ts';
 
 describeWithEngine('bots with "runner": "swarm"', () => {
@@ -25,7 +25,8 @@ describeWithEngine('bots with "runner": "swarm"', () => {
   let docker: { registry: string };
 
   beforeAll(async () => {
-    [swarm, registry] = await Promise.all([startSwarm(3), startRegistry()]);
+    // A busy machine must not take a node that is slow for one that is dead.
+    [swarm, registry] = await Promise.all([startSwarm(3, { heartbeatMs: 2_000 }), startRegistry()]);
     await loadBaseImages(swarm.nodes, ['shell']);
     docker = { registry: await swarm.expose(registry.port, 5000) };
   }, 90_000);
@@ -57,7 +58,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       settings.bots.a.runner = word;
       writeFileSync(config, JSON.stringify(settings));
     };
-    await import('node:fs').then(({ chmodSync }) => chmodSync(join(root, 'bot/run.sh'), 0o755));
+    chmodSync(join(root, 'bot/run.sh'), 0o755);
     await ok('start', 'a');
     expect(await status('a')).toMatchObject({ state: 'running', runner: 'local', node: null });
     say('swarm');
@@ -88,9 +89,9 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       { bots: { a: { ...bot, container: onWorkers, ready: { pattern: 'line 1$' } } }, docker },
       shellBot(counts),
     );
-    const { root, ok, bot: status, lines, runs } = carried;
+    const { root, ok, bot: status, peek, lines, runs } = carried;
     let supervisor = await startSupervisorProcess(root);
-    await eventually('it runs', async () => (await status('a')).state === 'running', 60_000);
+    await eventually('it runs', async () => (await peek('a')).state === 'running', 60_000);
     await ok(
       'hook',
       'a',
@@ -131,7 +132,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
     const after = await eventually(
       'it runs elsewhere',
       async () => {
-        const found = await status('a');
+        const found = await peek('a');
         return found.state === 'running' && found.node !== before.node && found;
       },
       60_000,
@@ -179,6 +180,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       ok,
       errorOf,
       bot: status,
+      peek,
       lines,
       json,
     } = makeCarried(
@@ -196,7 +198,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       hint: expect.stringContaining('understudy logs a'),
     });
     expect(failure.message).toContain('it ended with code 5');
-    await eventually('the version before runs', async () => (await status('a')).state === 'running', 40_000);
+    await eventually('the version before runs', async () => (await peek('a')).state === 'running', 40_000);
     expect((await status('a')).detail).toBe('an update was rolled back: it ended with code 5');
     expect(lines('a')).toContain('worse');
     expect(lines('a').filter((line) => line === 'begun').length).toBeGreaterThanOrEqual(2);
@@ -227,6 +229,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       root,
       ok,
       bot: status,
+      peek,
       lines,
       runs,
     } = makeCarried(
@@ -236,10 +239,10 @@ describeWithEngine('bots with "runner": "swarm"', () => {
         docker,
         globalSettings: { restart_delay: 0.5, max_restart_attempts: 2 },
       },
-      shellBot('echo begun; sleep 1.5; echo last words; exit 6'),
+      shellBot('echo begun; sleep 4; echo last words; exit 6'),
     );
     let supervisor = await startSupervisorProcess(root);
-    await eventually('it runs', async () => (await status('a')).state === 'running', 60_000);
+    await eventually('it runs', async () => (await peek('a')).state === 'running', 60_000);
     await ok(
       'hook',
       'a',
@@ -262,7 +265,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       60_000,
     );
     supervisor = await startSupervisorProcess(root);
-    await eventually('it is known to have failed', async () => (await status('a')).state === 'failed');
+    await eventually('it is known to have failed', async () => (await peek('a')).state === 'failed');
     expect(await status('a')).toMatchObject({
       exitCode: 6,
       detail: 'it ended with code 6, and the swarm does not start it again',
@@ -280,59 +283,12 @@ describeWithEngine('bots with "runner": "swarm"', () => {
     await supervisor.kill('SIGTERM');
   }, 150_000);
 
-  it('has its secrets from the swarm, and nothing of them stands in what anybody can read', async () => {
-    const { ok, lines } = makeCarried(
-      swarm.manager.socket,
-      {
-        bots: {
-          a: {
-            ...bot,
-            env: { DISCORD_TOKEN: 'tok "en" $x\nof two lines', LEVEL: 'high' },
-            ready: { pattern: 'over' },
-          },
-        },
-        docker,
-      },
-      {
-        ...shellBot(
-          'echo "$LEVEL"; echo "$DISCORD_TOKEN"; cat .env; ls /run/secrets; echo over; while :; do sleep 1; done',
-        ),
-        'bot/.env': 'API_KEY=of-the-file\n',
-      },
-    );
-    await ok('start', 'a');
-    expect(lines('a')).toEqual([
-      'high',
-      'tok "en" $x',
-      'of two lines',
-      'API_KEY=of-the-file',
-      'DISCORD_TOKEN',
-      'over',
-    ]);
-    const seen = JSON.stringify([
-      await services(),
-      await swarm.manager.docker.listTasks(),
-      await swarm.manager.docker.listSecrets(),
-      await Promise.all(
-        swarm.nodes.map(async (node) =>
-          Promise.all(
-            (await node.docker.listContainers()).map(({ Id }) => node.docker.getContainer(Id).inspect()),
-          ),
-        ),
-      ),
-    ]);
-    expect(seen).not.toMatch(/two lines|of-the-file/);
-    expect(seen).toContain('DISCORD_TOKEN_FILE');
-    await ok('stop', 'a');
-    expect(await services()).toEqual([]);
-    expect(await swarm.manager.docker.listSecrets()).toEqual([]);
-  }, 90_000);
-
   it('waits for a node that may take it, and says what a swarm cannot do', async () => {
     const {
       ok,
       errorOf,
       bot: status,
+      peek,
       root,
     } = makeCarried(
       swarm.manager.socket,
@@ -356,7 +312,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
     const node = swarm.manager.docker.getNode(swarm.nodes[2]?.nodeId ?? '');
     const { Version, Spec } = await node.inspect();
     await node.update({ ...Spec, version: Version.Index, Labels: { disk: 'ssd' } } as never);
-    await eventually('it has its node', async () => (await status('a')).node === 'node-3');
+    await eventually('it has its node', async () => (await peek('a')).node === 'node-3');
     expect(await errorOf('pause', 'a')).toMatchObject({
       code: 'not_on_swarm',
       hint: expect.stringContaining('stop a'),
@@ -366,42 +322,6 @@ describeWithEngine('bots with "runner": "swarm"', () => {
     await ok('kill', 'b');
     expect(await status('b')).toMatchObject({ state: 'stopped', exitCode: 42 });
     expect(existsSync(join(root, 'logs/a.log'))).toBe(true);
-  }, 90_000);
-
-  it('is taken over by another host, which changes nothing of what runs', async () => {
-    const settings = { bots: { a: { ...bot, ready: { pattern: 'line 2' } } }, docker };
-    const first = makeCarried(swarm.manager.socket, settings, shellBot(counts));
-    await first.ok('start', 'a');
-    const before = await first.bot('a');
-    const { entries: _ } = await first.json<{ entries: unknown[] }>('history');
-    // The host has died: its folder is copied from a backup, without its logs.
-    const root = makeInstance();
-    for (const path of [
-      'config.json',
-      'bot/Dockerfile',
-      'bot/run.sh',
-      'memory/understudy.db',
-      'memory/understudy.db-wal',
-    ]) {
-      if (!existsSync(join(first.root, path))) continue;
-      mkdirSync(join(root, path, '..'), { recursive: true });
-      copyFileSync(join(first.root, path), join(root, path));
-    }
-    const second = carriedAt(root);
-    const supervisor = await startSupervisorProcess(root);
-    const after = await eventually('it is known', async () => {
-      const found = await second.bot('a');
-      return found.state === 'running' && found;
-    });
-    expect(after).toMatchObject({
-      process: before.process,
-      pid: before.pid,
-      node: before.node,
-      startCount: 1,
-    });
-    await second.ok('stop', 'a');
-    expect(await second.bot('a')).toMatchObject({ exitCode: 42 });
-    await supervisor.kill('SIGTERM');
   }, 90_000);
 });
 
