@@ -35,10 +35,12 @@ function optionsOf(host: string | undefined): Docker.DockerOptions {
   const url = new URL(host);
   const protocol = url.protocol === 'tcp:' ? 'http' : (url.protocol.slice(0, -1) as 'http' | 'https' | 'ssh');
   const defaultPort = protocol === 'ssh' ? 22 : protocol === 'https' ? 2376 : 2375;
+  // A URL does not say whether somebody wrote the port that is its protocol's own.
+  const port = /:(\d+)\/?$/.exec(host)?.[1];
   return {
     protocol,
-    host: url.hostname,
-    port: url.port === '' ? defaultPort : Number(url.port),
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: port === undefined ? defaultPort : Number(port),
     ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
   };
 }

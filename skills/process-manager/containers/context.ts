@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import ignoreModule from '@balena/dockerignore';
 import tar from 'tar-fs';
@@ -32,7 +32,7 @@ export async function readContext(
   options: RecipeOptions & { readonly dockerfile: string | undefined },
 ): Promise<BuildContext> {
   const { directory, bot } = options;
-  const given = options.dockerfile ?? 'Dockerfile';
+  const given = posix.normalize(options.dockerfile ?? 'Dockerfile');
   const hasOwn = existsSync(join(directory, given));
   if (!hasOwn && options.dockerfile !== undefined) {
     throw new Failure(
@@ -50,9 +50,11 @@ export async function readContext(
     // Last: no exception of somebody's brings them back.
     .add(neverSent)
     .createFilter();
-  const files = list(options, (path) => path === given || isWanted(path), {
-    // An exception may bring back a file of a folder that is left out.
-    hasExceptions: rules.some((rule) => rule.startsWith('!')),
+  // An exception may bring back a file of a folder that is left out.
+  const hasExceptions = rules.some((rule) => rule.startsWith('!'));
+  const files = list(options, {
+    isWanted: (path) => path === given || isWanted(path),
+    mayHoldSome: (folder) => hasExceptions || given.startsWith(`${folder}/`) || isWanted(folder),
   });
   const hash = createHash('sha256').update(ours ?? `own ${given}`);
   for (const path of files) await addTo(hash, directory, path);
@@ -87,8 +89,7 @@ function readIgnoreFile(directory: string): string[] {
 /** Files and links, sorted; folders that hold nothing are left out. */
 function list(
   { bot, directory }: RecipeOptions,
-  isWanted: (path: string) => boolean,
-  { hasExceptions }: { readonly hasExceptions: boolean },
+  { isWanted, mayHoldSome }: Record<'isWanted' | 'mayHoldSome', (path: string) => boolean>,
 ): string[] {
   const found: string[] = [];
   let bytes = 0;
@@ -96,7 +97,7 @@ function list(
     const entries = readdirSync(join(directory, folder), { withFileTypes: true });
     for (const entry of entries.sort((first, second) => (first.name < second.name ? -1 : 1))) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() && (hasExceptions || isWanted(path))) walk(path);
+      if (entry.isDirectory() && mayHoldSome(path)) walk(path);
       else if (!isWanted(path)) continue;
       else if (entry.isFile() || entry.isSymbolicLink()) {
         bytes += lstatSync(join(directory, path)).size;

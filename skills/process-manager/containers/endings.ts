@@ -1,7 +1,7 @@
 // How what an engine carried has ended, noted in its row: after its output, and once, whoever looks.
 
 import { constants } from 'node:os';
-import type { ProcessRow, Registry } from '../processes/index.ts';
+import { isFinished, type ProcessRow, type Registry } from '../processes/index.ts';
 
 /** An end as an engine tells it. */
 export interface EngineEnding {
@@ -14,10 +14,15 @@ export interface EngineEnding {
 
 /** Notes the end of a run; false when somebody else has. */
 export function noteEnding(registry: Registry, row: ProcessRow, ending: EngineEnding): boolean {
-  const { exitCode, at, note } = ending;
-  const latest = registry.find(row.id) ?? row;
-  if (note !== undefined) registry.place(row.id, { pid: latest.pid, node: latest.node, note });
-  const forced = latest.stopReason !== null && latest.forced === 1;
+  return registry.together(() => {
+    const latest = registry.find(row.id);
+    return latest !== undefined && !isFinished(latest.status) && noteFirst(registry, latest, ending);
+  });
+}
+
+function noteFirst(registry: Registry, row: ProcessRow, { exitCode, at, note }: EngineEnding): boolean {
+  if (note !== undefined) registry.place(row.id, { pid: row.pid, node: row.node, note });
+  const forced = row.stopReason !== null && row.forced === 1;
   if (exitCode === null) {
     return registry.end(row.id, {
       event: forced ? 'kill' : 'vanish',
@@ -27,7 +32,7 @@ export function noteEnding(registry: Registry, row: ProcessRow, ending: EngineEn
     });
   }
   return registry.end(row.id, {
-    event: latest.stopReason === null ? 'exit' : 'kill',
+    event: row.stopReason === null ? 'exit' : 'kill',
     exitCode,
     signal: forced ? 'SIGKILL' : signalOf(exitCode),
     endedAt: at,

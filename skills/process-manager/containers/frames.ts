@@ -10,6 +10,9 @@ const systemStream = 3;
 export interface Piece {
   /** RFC 3339 with nine digits of a second, in UTC: such texts sort by time. */
   readonly at: string;
+  /** Where to: lines of two streams may stand within each other. */
+  readonly stream: number;
+  /** Ends with a newline, unless the line goes on in another piece of this stream. */
   readonly bytes: Buffer;
 }
 
@@ -30,8 +33,9 @@ export function createFrameReader(): FrameReader {
         const end = from + headerBytes + bytes.readUInt32BE(from + 4);
         if (end > bytes.length) break;
         const payload = bytes.subarray(from + headerBytes, end);
-        if (bytes[from] === systemStream) throw new Error(payload.toString('utf8').trim());
-        pieces.push(pieceOf(payload));
+        const stream = bytes.readUInt8(from);
+        if (stream === systemStream) throw new Error(payload.toString('utf8').trim());
+        pieces.push(pieceOf(stream, payload));
         from = end;
       }
       // A copy, so that the chunk can be let go.
@@ -41,9 +45,10 @@ export function createFrameReader(): FrameReader {
   };
 }
 
-function pieceOf(payload: Buffer): Piece {
+function pieceOf(stream: number, payload: Buffer): Piece {
   const space = payload.indexOf(' ');
   return {
+    stream,
     at: payload.toString('latin1', 0, Math.max(0, space)),
     bytes: Buffer.from(payload.subarray(space + 1)),
   };

@@ -17,8 +17,13 @@ export function volumesFor(instance: Instance, bot: string, plan: ContainerPlan,
       VolumeOptions: {
         NoCopy: false,
         Labels: { [labels.instance]: instance.id, [labels.bot]: bot },
-        DriverConfig: { Name: plan.volumeDriver, Options: { ...plan.volumeOptions } },
+        DriverConfig: { Name: plan.volumeDriver, Options: sorted(plan.volumeOptions) },
       },
     };
   });
+}
+
+/** Equal options are written down in one way. */
+function sorted(options: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(options).sort(([one], [other]) => (one < other ? -1 : 1)));
 }

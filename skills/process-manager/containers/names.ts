@@ -59,7 +59,9 @@ export function slugOf(name: string): string {
     .replace(/^-+|-+$/g, '')
     .slice(0, 24)
     .replace(/-+$/, '');
-  return slug === name ? slug : `${slug || 'bot'}-${hashOf(name).slice(0, 6)}`;
+  // What looks like a name that was made here gets one of its own too: somebody may have called another bot so.
+  const isOwn = slug === name && slug !== '' && !/-[0-9a-f]{6}$/.test(slug);
+  return isOwn ? slug : `${slug || 'bot'}-${hashOf(name).slice(0, 6)}`;
 }
 
 /** A short name for any content. */

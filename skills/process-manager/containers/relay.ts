@@ -2,131 +2,129 @@
 //
 // An engine keeps what was printed with the moment of each piece, and serves it again from any moment on, always the
 // same bytes. So the place to go on is a pair: a moment, and the offset in our log at which the piece of that moment
-// begins. Whoever goes on asks for everything since that moment, and the log itself says how many of those bytes it
-// has. Nothing has to be written together with the bytes: a pair that was right once is right for ever, and is moved
-// on now and then only so that less is served again.
+// begins (moments.ts). Whoever goes on asks for everything since that moment, and the log itself says how many of those
+// bytes it has: nothing is lost or doubled when a relay dies between the bytes and what is noted of them.
+//
+// An engine throws away the oldest when it has too much. Then the newest line that was brought says how what it still
+// has lies over the log. Where that is gone too, something is missing, which is told; only there, what was brought
+// after that line, such as by a relay that died before it could note it, may come twice.
 
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
-import type { Migration } from '../../tool.ts';
 import { readLogState } from '../output/index.ts';
 import type { ProcessRow } from '../processes/index.ts';
 import type { Piece } from './frames.ts';
-
-/** Two streams of one process are stamped side by side, so a moment may be followed by a slightly earlier one. */
-const settledMs = 2_000;
-/** How far the places lie apart that may become the one to go on from. */
-const betweenPlacesMs = 1_000;
-
-export const relayMigrations: readonly Migration[] = [
-  {
-    name: 'process-manager/10-relays',
-    sql: `CREATE TABLE relays (
-            process_id TEXT PRIMARY KEY REFERENCES processes (id) ON DELETE CASCADE,
-            since TEXT,
-            log_offset INTEGER NOT NULL,
-            seen_until TEXT
-          ) STRICT;`,
-  },
-];
-
-/** From where a log is to be asked for, and where in ours that begins. */
-interface Place {
-  /** Undefined: from its beginning. */
-  readonly since: string | undefined;
-  readonly offset: number;
-}
+import { createMoments } from './moments.ts';
+import { type RelayState, readState, writeState } from './relay-state.ts';
 
 /** Takes one answer of an engine. */
 export interface Relay {
   /** The moment from which the log is to be asked for. */
   readonly since: string | undefined;
-  /** Appends what the log does not have yet; true when there was something. */
+  /**
+   * Appends what the log does not have yet; true when there was something. Fails where the log has to be asked for
+   * again; a relay that has failed is of no use any more.
+   */
   take(pieces: readonly Piece[]): boolean;
 }
 
 /** A relay for one answer to the question for the log of a process. `onGap`: the engine no longer has all of it. */
 export function createRelay(database: Database, row: ProcessRow, onGap: () => void): Relay {
-  const known = readPlace(database, row);
-  let place: Place = known;
+  const known = readState(database, row);
+  // Not this run's log any more.
+  if (!known) return { since: undefined, take: () => false };
+  const moments = createMoments(known, row.logFrom);
+  let { jumps } = known;
   let next = known.offset;
-  /** Set while what is served cannot be laid over the log, because the engine has thrown its beginning away. */
-  let dropUntil: string | undefined;
   let isFirst = true;
-  let newest = '';
-  let candidates: { at: string; offset: number }[] = [];
+  /** Set until it is clear how what is served lies over the log, because the engine has thrown its beginning away. */
+  let isAdrift = false;
 
-  const watchMoments = ({ at }: Piece, offset: number) => {
-    if (place.since !== undefined && at < place.since) {
-      // The clock of its machine was put back: only the beginning is certain.
-      place = { since: undefined, offset: row.logFrom };
-      candidates = [];
-    }
-    candidates = candidates.filter((candidate) => candidate.at <= at);
-    const last = candidates.at(-1);
-    if (at > newest && (!last || msBetween(last.at, at) >= betweenPlacesMs)) candidates.push({ at, offset });
-    if (at > newest) newest = at;
-    const settled = candidates.filter((candidate) => msBetween(candidate.at, newest) >= settledMs).at(-1);
-    if (settled && settled.at !== place.since) place = { since: settled.at, offset: settled.offset };
+  /** What is stored, unless something has happened since this relay has asked that makes its answer a wrong one. */
+  const readCurrent = () => {
+    const stored = readState(database, row);
+    if (stored && stored.jumps !== jumps) throw outdated(row);
+    return stored;
   };
-
+  /** True where a moment lies before the one to ask for, though it was printed after it. */
+  const goesBack = (pieces: readonly Piece[], { since, offset }: RelayState) => {
+    let begin = next;
+    return pieces.some(({ at, bytes }) => {
+      begin += bytes.length;
+      return since !== null && at < since && begin - bytes.length >= offset;
+    });
+  };
+  /** Notes what has to stand there before anything is appended: else whoever comes after a kill believes too much. */
+  const prepare = (pieces: readonly Piece[]) => {
+    const stored = readCurrent();
+    if (!stored) return;
+    const firstAt = stored.firstAt ?? pieces[0]?.at ?? null;
+    const isBack = goesBack(pieces, stored);
+    if (isBack) jumps++;
+    const place = isBack ? { since: null, offset: row.logFrom } : {};
+    writeState(database, row, { ...stored, ...place, firstAt, jumps });
+  };
+  /** False for what was brought before. */
+  const isNews = (piece: Piece, { newestAt, newestOffset }: RelayState, end: number) => {
+    if (!isAdrift) return true;
+    if (newestAt !== null && piece.at < newestAt) return false;
+    isAdrift = false;
+    const isThere = piece.at === newestAt;
+    next = isThere ? newestOffset : end;
+    if (isThere) return true;
+    // What others were served before has no place in the log any more.
+    jumps++;
+    onGap();
+    return true;
+  };
+  const bring = (pieces: readonly Piece[]) => {
+    const stored = readCurrent();
+    if (!stored) return false;
+    if (goesBack(pieces, stored)) throw outdated(row);
+    if (isFirst) isAdrift = pieces[0]?.at !== (known.since ?? stored.firstAt);
+    isFirst = false;
+    let { end, emptied } = measure(row.stdoutLog, stored);
+    const added: Buffer[] = [];
+    for (const piece of pieces) {
+      if (!isNews(piece, stored, end)) continue;
+      moments.pass(piece, next);
+      next += piece.bytes.length;
+      if (next <= end) continue;
+      added.push(piece.bytes.subarray(-(next - end)));
+      end = next;
+    }
+    append(row.stdoutLog, added);
+    // Whoever lags behind the others does not know yet what they know.
+    const { since, offset } = next >= end ? moments.place() : stored;
+    const isChanged = since !== stored.since || emptied !== stored.emptied || jumps !== stored.jumps;
+    if (added.length > 0 || isChanged) {
+      const changed = { ...moments.newest(stored), since, offset, reached: end, emptied, jumps };
+      writeState(database, row, { ...stored, ...changed });
+    }
+    return added.length > 0;
+  };
   return {
-    since: known.since,
+    since: known.since ?? undefined,
     take(pieces) {
-      const [first] = pieces;
-      if (!first) return false;
-      return database
-        .transaction(() => {
-          let end = endOf(row.stdoutLog);
-          const before = place;
-          if (isFirst) {
-            isFirst = false;
-            const isCut = known.since !== undefined && first.at !== known.since;
-            // The engine has thrown away its log, or somebody ours.
-            if (isCut || end < next) dropUntil = known.seenUntil;
-            if (isCut) onGap();
-            if (isCut) next = end;
-          }
-          if (end < next) next = end;
-          const added: Buffer[] = [];
-          for (const piece of pieces) {
-            if (dropUntil !== undefined && piece.at <= dropUntil) continue;
-            watchMoments(piece, next);
-            const missing = next + piece.bytes.length - end;
-            if (missing > 0) added.push(piece.bytes.subarray(piece.bytes.length - missing));
-            next += piece.bytes.length;
-            end = Math.max(end, next);
-          }
-          append(row.stdoutLog, added);
-          if (place !== before) writePlace(database, row.id, place, newest);
-          return added.length > 0;
-        })
-        .immediate();
+      if (pieces.length === 0) return false;
+      const stored = readState(database, row);
+      if (stored && (stored.firstAt === null || goesBack(pieces, stored)))
+        database.transaction(() => prepare(pieces)).immediate();
+      return database.transaction(() => bring(pieces)).immediate();
     },
   };
 }
 
-function readPlace(database: Database, row: ProcessRow): Place & { readonly seenUntil: string | undefined } {
-  const found = database
-    .prepare<unknown[], { since: string | null; offset: number; seenUntil: string | null }>(
-      'SELECT since, log_offset AS offset, seen_until AS seenUntil FROM relays WHERE process_id = ?',
-    )
-    .get(row.id);
-  return {
-    since: found?.since ?? undefined,
-    offset: found?.offset ?? row.logFrom,
-    seenUntil: found?.seenUntil ?? undefined,
-  };
+function outdated({ id }: ProcessRow): Error {
+  return new Error(`the log of ${id} has changed while it was read, and is asked for again`);
 }
 
-function writePlace(database: Database, id: string, { since, offset }: Place, seenUntil: string): void {
-  database
-    .prepare(
-      `INSERT INTO relays (process_id, since, log_offset, seen_until) VALUES (@id, @since, @offset, @seenUntil)
-       ON CONFLICT (process_id) DO UPDATE SET since = @since, log_offset = @offset, seen_until = @seenUntil`,
-    )
-    .run({ id, since: since ?? null, offset, seenUntil });
+/** Where the log ends, in offsets of everything that was brought. */
+function measure(log: string, { reached, emptied }: RelayState): { end: number; emptied: number } {
+  const end = (readLogState(log)?.end ?? 0) + emptied;
+  // Somebody has emptied it: that is no reason to bring everything again.
+  return end >= reached ? { end, emptied } : { end: reached, emptied: emptied + reached - end };
 }
 
 function append(log: string, parts: readonly Buffer[]): void {
@@ -139,12 +137,4 @@ function append(log: string, parts: readonly Buffer[]): void {
   } finally {
     closeSync(file);
   }
-}
-
-function endOf(log: string): number {
-  return readLogState(log)?.end ?? 0;
-}
-
-function msBetween(first: string, second: string): number {
-  return Date.parse(second) - Date.parse(first);
 }

@@ -131,8 +131,11 @@ export function fileVariables(secret: Readonly<Record<string, string>>): Record<
 /** An argv that turns the files of secrets into variables and then becomes the program. */
 export function withSecretVariables(names: readonly string[], argv: readonly string[]): string[] {
   if (names.length === 0) return [...argv];
+  // A shell takes the newlines off the end of what it substitutes, and a key may need its own: so a dot stands behind them.
   const script =
-    'for name in $US_NAMES; do export "$name=$(cat "/run/secrets/$name")"; done; unset US_NAMES; exec "$@"';
+    'for US_NAME in $US_NAMES; do US_VALUE="$(cat "/run/secrets/$US_NAME" && echo .)" || exit; ' +
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's.
+    'export "$US_NAME=${US_VALUE%.}"; done; unset US_NAMES US_NAME US_VALUE; exec "$@"';
   return ['/bin/sh', '-c', script, 'understudy', ...argv];
 }
 

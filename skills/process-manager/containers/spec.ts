@@ -39,7 +39,8 @@ export interface SpecOptions {
 /** The spec of a bot's service. */
 export function serviceSpec(instance: Instance, options: SpecOptions): ServiceSpec {
   const { bot, plan, image, argv, parted, secrets, onlyNode } = options;
-  const names = image.hasShell ? Object.keys(parted.secret) : [];
+  // Sorted: the order in which somebody wrote them down changes nothing.
+  const names = image.hasShell ? Object.keys(parted.secret).sort() : [];
   const run = argv ?? image.argv;
   const variables = { ...parted.plain, ...fileVariables(parted.secret), ...secretNames(names) };
   const own = { [labels.instance]: instance.id, [labels.bot]: bot };
@@ -58,7 +59,7 @@ export function serviceSpec(instance: Instance, options: SpecOptions): ServiceSp
         Init: true,
         StopGracePeriod: stopGraceMs * nsPerMs,
         Mounts: volumesFor(instance, bot, plan, image.workFolder),
-        Secrets: [...secrets],
+        Secrets: [...secrets].sort((one, other) => (one.SecretName < other.SecretName ? -1 : 1)),
       },
       Resources: {
         Limits: resources(plan.cpus, plan.memoryBytes),

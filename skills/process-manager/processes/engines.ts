@@ -23,11 +23,13 @@ export function createEngines(make: (name: EngineName) => Promise<EngineRunner>,
   const made = new Map<EngineName, Promise<EngineRunner>>();
   const troubles = new Map<EngineName, string>();
   const get = (name: EngineName) => {
-    const known = made.get(name) ?? make(name);
-    made.set(name, known);
+    const known = made.get(name);
+    if (known) return known;
+    const making = make(name);
+    made.set(name, making);
     // What could not be made, for want of a setting perhaps, is made again.
-    known.catch(() => made.delete(name));
-    return known;
+    making.catch(() => made.delete(name));
+    return making;
   };
   const note = (name: EngineName, trouble: string | undefined) => {
     if (troubles.get(name) === trouble) return;

@@ -24,7 +24,11 @@ import {
   nextStep,
   stateOf,
 } from '../../../../skills/process-manager/bots/states.ts';
-import type { ProcessRow } from '../../../../skills/process-manager/processes/index.ts';
+import type {
+  EngineNote,
+  ProcessRow,
+  RunnerName,
+} from '../../../../skills/process-manager/processes/index.ts';
 
 const now = Date.parse('2026-01-02T03:04:05.000Z');
 const at = (ms: number) => new Date(now + ms).toISOString();
@@ -307,6 +311,150 @@ describe('judge, of whatever end', () => {
     always(
       (verdict, { end }) =>
         end.isFromEarlierBoot || end.run?.stopReason !== memoryReason || verdict.kind !== 'finished',
+    ));
+});
+
+describe('nextStep, where an engine keeps the bot', () => {
+  const noteOf = (isActive: boolean, text: string | null = null): EngineNote => ({
+    ...{ isActive, text, rolledBackAt: null, rollback: null },
+  });
+  const swarmRun = (part: Partial<ProcessRow> = {}) =>
+    runOf({ runner: 'swarm', pid: null, pidStart: null, shimPid: null, shimStart: null, ...part });
+  const over = (exitCode: number | null, part: Partial<ProcessRow> = {}) =>
+    swarmRun({ status: exitCode === null ? 'lost' : 'exited', exitCode, endedAt: at(0), ...part });
+  const step = (
+    row: Partial<BotRow>,
+    run: ProcessRow | undefined,
+    note: EngineNote | undefined,
+    { runner = 'swarm', ready = true }: { runner?: RunnerName; ready?: boolean } = {},
+  ) => nextStep(rowOf(row), run, { dependsOn: ['a'], runner }, now, () => ready, note);
+  const [active, idle] = [noteOf(true), noteOf(false)];
+  const start = { kind: 'start', isAutomatic: false };
+
+  it.each<[string, Partial<BotRow>, ProcessRow | undefined, EngineNote | undefined, object]>([
+    [
+      'is not wanted, and would be started again',
+      { desired: 'stopped' },
+      over(1),
+      active,
+      { kind: 'retire' },
+    ],
+    [
+      'is not wanted, never ran, and is about to',
+      { desired: 'stopped', runId: null },
+      undefined,
+      active,
+      { kind: 'retire' },
+    ],
+    ['is not wanted, and is left alone', { desired: 'stopped' }, over(1), idle, { kind: 'rest' }],
+    ['is held, and would be started again', { isHeld: 1 }, over(1), active, { kind: 'retire' }],
+    ['is not wanted, and runs', { desired: 'stopped' }, swarmRun(), active, { kind: 'stop' }],
+    ['is held, and runs', { isHeld: 1 }, swarmRun(), active, { kind: 'stop' }],
+    ['ended, and the swarm starts it again', {}, over(1), active, { kind: 'rest' }],
+    ['was lost with its node, and the swarm starts it elsewhere', {}, over(null), active, { kind: 'rest' }],
+    ['has not run yet, and the swarm looks for a node', { runId: null }, undefined, active, { kind: 'rest' }],
+    ['ended, and the swarm has given it up', {}, over(1), idle, { kind: 'judge' }],
+    ['ended, and nobody has asked the swarm yet', {}, over(1), undefined, { kind: 'judge' }],
+    ['has failed for good', { judgedRun: 'r1', outcome: 'failed' }, over(1), idle, { kind: 'rest' }],
+    [
+      'has failed for good, and somebody else began it again',
+      { judgedRun: 'r1', outcome: 'failed' },
+      over(1),
+      active,
+      { kind: 'rest' },
+    ],
+    ['is asked for while the swarm waits', { startReason: 'me' }, over(1), active, start],
+    ['runs, and is asked for', { startReason: 'me' }, swarmRun(), active, { kind: 'clear' }],
+    ['runs on another node than known', { runId: 'r0' }, swarmRun(), active, { kind: 'note' }],
+  ])('%s', (_, row, run, note, expected) => expect(step(row, run, note)).toEqual(expected));
+
+  it('starts instead of stopping for a restart: the swarm ends the old run, and has it to go back to', () => {
+    expect(step({ startReason: 'me', endRun: 'r1' }, swarmRun(), active)).toEqual(start);
+    expect(step({ startReason: 'me', endRun: 'r1' }, swarmRun(), active, { ready: false })).toEqual(start);
+  });
+
+  it.each<[string, Partial<BotRow>, ProcessRow, RunnerName]>([
+    ['it is not wanted any more', { desired: 'stopped' }, swarmRun(), 'swarm'],
+    ['it is held', { isHeld: 1 }, swarmRun(), 'swarm'],
+    ['somebody has asked it to end', {}, swarmRun({ stopReason: 'hook h1' }), 'swarm'],
+    ['it is to run on this machine from now on', {}, swarmRun(), 'local'],
+    ['it is to run in a container from now on', {}, swarmRun(), 'docker'],
+    ['it runs on this machine still', {}, runOf(), 'swarm'],
+    ['it runs in a container still', {}, swarmRun({ runner: 'docker' }), 'swarm'],
+  ])('stops for a restart after all where %s', (_, row, run, runner) =>
+    expect(step({ startReason: 'me', endRun: 'r1', ...row }, run, active, { runner })).toEqual({
+      kind: 'stop',
+    }),
+  );
+
+  it('takes it from the swarm before it is started elsewhere', () => {
+    for (const runner of ['local', 'docker'] as const) {
+      expect(step({ startReason: 'me' }, over(0), active, { runner })).toEqual({ kind: 'retire' });
+      expect(step({ startReason: 'me' }, over(0), idle, { runner })).toEqual(start);
+    }
+  });
+
+  it('leaves what it depends on to whoever asks for it', () => {
+    expect(step({ startReason: 'me' }, over(1), active, { ready: false })).toEqual({ kind: 'rest' });
+    expect(step({ desired: 'stopped' }, over(1), active, { ready: false })).toEqual({ kind: 'retire' });
+  });
+
+  it.each([
+    ['on-failure', 1, 'failed'],
+    ['on-failure', 0, 'finished'],
+    ['on-failure', null, 'failed'],
+    ['always', 0, 'failed'],
+    ['always', 1, 'failed'],
+    ['no', 1, 'failed'],
+    ['no', 0, 'finished'],
+  ] as const)('judged by %s when the swarm has given it up with code %s: %s', (policy, code, kind) => {
+    const end = { run: over(code), how: 'it ended', isFromEarlierBoot: false };
+    const verdict = judge(end, 2, policy, limits, middle);
+    expect(verdict.kind).toBe(kind);
+    if (verdict.kind === 'failed') {
+      expect(verdict).toMatchObject({
+        attempts: 2,
+        detail: 'it ended, and the swarm does not start it again',
+      });
+    }
+  });
+
+  it('shows what the swarm waits for', () => {
+    const state = (row: Partial<BotRow>, run: ProcessRow | undefined, note: EngineNote) =>
+      stateOf(rowOf(row), run, { ready: undefined, dependsOn: ['a'] }, nobody, false, note);
+    expect(state({}, over(1), active)).toBe('backoff');
+    expect(state({ runId: null }, undefined, noteOf(true, 'waits for a node'))).toBe('waiting');
+    expect(state({}, swarmRun(), active)).toBe('running');
+    expect(state({ desired: 'stopped' }, over(1), active)).toBe('stopped');
+    expect(state({ outcome: 'failed' }, over(1), idle)).toBe('failed');
+    expect(state({ activity: 'updating' }, over(1), active)).toBe('updating');
+  });
+
+  it('never judges what the swarm keeps, never leaves it one that is not wanted, and starts none beside a living one elsewhere', () =>
+    assert(
+      property(
+        someRow,
+        someRun,
+        constantFrom('local' as const, 'docker' as const, 'swarm' as const),
+        constantFrom('local' as const, 'docker' as const, 'swarm' as const),
+        boolean(),
+        boolean(),
+        (row, given, carrier, runner, isActive, ready) => {
+          const run = given && { ...given, runner: carrier };
+          const plan = { dependsOn: ['a'], runner };
+          const { kind } = nextStep(row, run, plan, now, () => ready, noteOf(isActive));
+          if (isActive) expect(kind).not.toBe('judge');
+          if (kind === 'retire') expect([isLiving(run), isActive]).toEqual([false, true]);
+          const isUnwanted = row.desired === 'stopped' || row.isHeld === 1;
+          const isKnown = run === undefined || run.id === row.runId;
+          if (isActive && isKnown && !isLiving(run) && isUnwanted) expect(kind).toBe('retire');
+          if (kind === 'start') expect(isUnwanted).toBe(false);
+          if (kind === 'start' && isLiving(run)) {
+            expect([carrier, runner, row.endRun]).toEqual(['swarm', 'swarm', run.id]);
+          }
+        },
+      ),
+      { numRuns: 2_000 },
     ));
 });
 
