@@ -66,7 +66,7 @@ export interface PageChatOptions {
 export function createPageChat({ database, clock, logger, mask }: PageChatOptions): PageChat {
   const store = createStore(database, clock, logger);
   const questions = createQuestions(clock, mask);
-  const asked = new Map<string, Question>();
+  const asked = new Map<string, { expiresAt: number; question: Question }>();
   const listeners = new Set<() => void>();
   const changed = () => {
     for (const listener of listeners) listener();
@@ -74,7 +74,12 @@ export function createPageChat({ database, clock, logger, mask }: PageChatOption
   return {
     questions,
     messages: store.all,
-    asked: () => [...asked.values()],
+    asked: () => {
+      const now = clock.now();
+      return [...asked].map(([id, { expiresAt, question }]) => {
+        return { ...question, id, leftMs: Math.max(0, expiresAt - now) };
+      });
+    },
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -114,7 +119,7 @@ export function createPageChat({ database, clock, logger, mask }: PageChatOption
       try {
         if (signal?.aborted) return false;
         return await questions.ask(confirmation, (question) => {
-          asked.set(id, question);
+          asked.set(id, { expiresAt, question });
           changed();
         });
       } finally {
@@ -143,11 +148,14 @@ function createStore(database: () => Database, clock: Clock, logger: Logger) {
     attempt(() =>
       database().prepare("UPDATE dashboard_messages SET state = 'cut' WHERE state = 'growing'").run(),
     );
-    const newest = database()
-      .prepare<[number], Message>(
-        'SELECT id, at, author, state, text FROM dashboard_messages ORDER BY id DESC LIMIT ?',
-      )
-      .all(keptMessages);
+    let newest: Message[] = [];
+    attempt(() => {
+      newest = database()
+        .prepare<[number], Message>(
+          'SELECT id, at, author, state, text FROM dashboard_messages ORDER BY id DESC LIMIT ?',
+        )
+        .all(keptMessages);
+    });
     messages = newest.reverse();
     return messages;
   };

@@ -69,6 +69,14 @@ describe('the conversation', () => {
     expect(makeChat(root).chat.messages()).toHaveLength(200);
   });
 
+  it('begins without its table, too', () => {
+    const { database, chat } = makeChat();
+    database.exec('DROP TABLE dashboard_messages');
+    expect(chat.messages()).toEqual([]);
+    chat.notice('a bot has ended');
+    expect(chat.messages().map(({ text }) => text)).toEqual(['a bot has ended']);
+  });
+
   it('goes on without its table, and says so in the log', async () => {
     const { database, chat, logger } = makeChat();
     chat.say('before');

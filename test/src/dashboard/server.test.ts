@@ -27,6 +27,8 @@ async function refusal(response: Response): Promise<[number, string]> {
   return [response.status, error.code];
 }
 
+const worker = { directory: '.', command: ['sleep', '60'], autostart: false };
+
 describe('who is let in', () => {
   it('takes the token out of the address and gives a cookie that scripts cannot read', async () => {
     const page = await startPage();
@@ -172,6 +174,20 @@ describe('where requests come from', () => {
     expect(page.instance.history.recent({ limit: 10 })).toHaveLength(1);
   });
 
+  it('lets in whoever follows a link of another site, where browsers hold the cookie back once', async () => {
+    const page = await startPage();
+    for (const site of ['cross-site', 'same-site']) {
+      const visit = { 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate' };
+      expect((await raw(page, `/${new URL(page.url).search}`, visit)).status).toBe(303);
+      const first = await raw(page, '/', visit);
+      expect([first.status, first.text]).toEqual([200, expect.stringContaining('content="0;url=/"')]);
+      expect(first.text).not.toContain('main.js');
+      // From there on the browser asks as the page itself does.
+      expect((await raw(page, '/', { 'sec-fetch-site': 'same-origin' })).status).toBe(401);
+      expect((await raw(page, '/api/events', visit)).status).toBe(403);
+    }
+  });
+
   it('demands JSON, and only as much of it as a request needs', async () => {
     const page = await startPage();
     const post = (body: string, headers = {}) => page.fetch('/api/call', { method: 'POST', body, headers });
@@ -243,6 +259,22 @@ describe('calls', () => {
     const rows = page.instance.history.recent({ limit: 100 }).length;
     await until('some time passes', () => stream.of('beat').length > 1);
     expect(page.instance.history.recent({ limit: 100 })).toHaveLength(rows);
+  });
+
+  it.each([
+    ['in a staging bot', { env: { BOT_ROLE: 'staging' } }, 'list'],
+    [
+      'where the policy denies to look',
+      { config: { policy: { status: 'deny' }, bots: { worker } } },
+      'status',
+    ],
+  ])('takes no samples %s, and does not try for ever', async (_, options, action) => {
+    const page = await startPage({ ...options, timing: { quietSampleMs: 20 } });
+    if (action === 'status') await page.call('start', { bot: 'worker' });
+    const refused = () => page.instance.history.recent({ limit: 100, action }).length;
+    await until('it has tried', () => refused() > 0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(refused()).toBe(1);
   });
 
   it('holds to the policy, also where the page would only look', async () => {
