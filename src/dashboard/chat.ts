@@ -60,10 +60,12 @@ export interface PageChatOptions {
   readonly logger: Logger;
   /** Hides secrets. */
   mask(text: string): string;
+  /** A text that is still being written, without an end that may become a secret. */
+  finished(text: string): string;
 }
 
 /** The conversation of an instance, with what was said before. */
-export function createPageChat({ database, clock, logger, mask }: PageChatOptions): PageChat {
+export function createPageChat({ database, clock, logger, mask, finished }: PageChatOptions): PageChat {
   const store = createStore(database, clock, logger);
   const questions = createQuestions(clock, mask);
   const asked = new Map<string, { expiresAt: number; question: Question }>();
@@ -103,7 +105,7 @@ export function createPageChat({ database, clock, logger, mask }: PageChatOption
         changed();
       };
       return {
-        write: (text) => put({ text: mask(text) }),
+        write: (text) => put({ text: mask(finished(text)) }),
         doing: (note) => put({ doing: mask(note) }),
         finish: async (text) => {
           put({ text: mask(text), state: 'done', doing: '' });

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openStream, startPage, type TestPage } from '../../support/dashboard.ts';
-import { understudy, until } from '../../support/instance.ts';
+import { codeRoot, understudy, until } from '../../support/instance.ts';
 
 /** A request as no browser would let a page send it; fetch sets Host by itself. */
 function raw(page: TestPage, path: string, headers: Record<string, string>, method = 'GET', body = '') {
@@ -338,6 +339,16 @@ describe('its port and its files', () => {
     const none = await understudy(['dashboard', '--root', page.root]);
     expect(none.exitCode).toBe(1);
     expect(none.stderr).toContain('npm start');
+  });
+
+  it('tells another user of the machine whose page it is, and not that there is none', async (context) => {
+    if (process.getuid?.() !== 0) return context.skip();
+    const page = await startPage();
+    for (const folder of [page.root, join(page.root, 'memory')]) chmodSync(folder, 0o755);
+    const program = `import('${join(codeRoot, 'src/dashboard/keys.ts')}').then(({ findPage }) => findPage('${page.root}')).catch((error) => console.log(error.code))`;
+    const nobody = { cwd: codeRoot, uid: 65_534, encoding: 'utf8' } as const;
+    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '-e', program], nobody);
+    expect(stdout).toBe('dashboard_of_another\n');
   });
 
   it('begins anew with a torn file, and gives out no address of a bot that was killed', async () => {
