@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -54,6 +55,7 @@ export function initInstance(request: InitRequest): InitAnswer {
   const root = requireFolder(request.folder, request.codeRoot);
   const wasInstance = existsSync(join(root, 'config.json'));
   requireRoom(root);
+  requirePattern(request.readyPattern);
   const { command, from } = chooseEntry(root, request);
   const data = wasInstance ? [] : findData(root, command);
   const files = filesOf(root, request.codeRoot, { command, readyPattern: request.readyPattern });
@@ -76,6 +78,7 @@ export function initInstance(request: InitRequest): InitAnswer {
     ignored: lines,
     notes: [
       ...ignoredOptions(request, wasInstance),
+      ...ownerNote(root),
       ...typeScriptNote(command),
       ...(data.length > 0
         ? [
@@ -92,6 +95,20 @@ export function initInstance(request: InitRequest): InitAnswer {
   };
 }
 
+/** By a pattern that is none no version would ever count as working. */
+function requirePattern(pattern: string | undefined): void {
+  try {
+    new RegExp(pattern ?? '');
+  } catch (error) {
+    throw new Failure(
+      'usage',
+      `--ready-pattern '${pattern}' is no pattern: ${(error as Error).message}`,
+      'It is a regular expression. Put a backslash before characters that mean only themselves: \\( \\) \\[ \\* \\+ \\?',
+      { cause: error },
+    );
+  }
+}
+
 /** An instance was told already what these would say. */
 function ignoredOptions({ command, readyPattern }: InitRequest, wasInstance: boolean): string[] {
   const given = [
@@ -101,6 +118,15 @@ function ignoredOptions({ command, readyPattern }: InitRequest, wasInstance: boo
   if (!wasInstance || given.length === 0) return [];
   return [
     `config.json was left as it was, so ${given.join(' and ')} changed nothing: write it there, under "live".`,
+  ];
+}
+
+/** What root adds, nobody else can write; and git tells root nothing of a repository of somebody else's. */
+function ownerNote(root: string): string[] {
+  const { uid, gid } = statSync(root);
+  if (process.getuid?.() !== 0 || uid === 0) return [];
+  return [
+    `This is said by root, and the folder is another user's, who could not write what is added: chown -R ${uid}:${gid} ${joinWords([root])}. Better say it as that user.`,
   ];
 }
 

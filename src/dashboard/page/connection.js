@@ -77,7 +77,7 @@ export function subscribe(path, { on, opened, lost, isWanted = () => true }, bea
   const seen = new AbortController();
   const look = () => {
     clearTimeout(leaving);
-    if (!document.hidden && !source) open();
+    if (!document.hidden && !source && isWanted()) open();
     if (!document.hidden) return;
     leaving = setTimeout(() => {
       source?.close();

@@ -239,7 +239,7 @@ describe.skipIf(browserPath === undefined)('the page in a browser', { timeout: 9
     const growing = page.chat.open('page:console', { branch: 'b' });
     growing.doing('thinking');
     await tab.getByText('thinking …').waitFor();
-    growing.write(`I will ${script}`);
+    growing.write(`I will ${script} now`);
     await tab.getByText(`I will ${script}`).waitFor();
     const asked = page.chat.confirm(
       'page:console',

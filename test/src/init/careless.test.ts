@@ -1,7 +1,7 @@
 // What people type, and what their editors and generators write, without thinking of us.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { chownSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type InitRequest, initInstance } from '../../../src/init/index.ts';
@@ -77,6 +77,20 @@ describe('what is made', () => {
       'bot/index.js': '',
     });
     expect(init(join(own, 'bot')).created).not.toContain('watchdog.mjs');
+  });
+
+  it('says to root that the bot belongs to somebody else, who has to be able to write', (context) => {
+    if (process.getuid?.() !== 0) return context.skip();
+    const folder = makeFolder({ 'index.js': '' });
+    chownSync(folder, 65_534, 65_533);
+    expect(init(folder).notes.join('\n')).toContain(`chown -R 65534:65533 ${folder}`);
+  });
+
+  it('refuses a pattern that could never match, before anything is written', () => {
+    const folder = makeFolder({ 'index.js': '' });
+    const failure = failureOf(() => init(folder, { readyPattern: 'ready (' }));
+    expect(failure).toMatchObject({ code: 'usage', message: expect.stringContaining('is no pattern') });
+    expect(readdirSync(folder)).toEqual(['index.js']);
   });
 
   it('says which options it did not need', () => {
