@@ -29,7 +29,7 @@ export class State extends EventTarget {
   /** @type {Tool[]} */
   tools = [];
   isKnown = false;
-  /** @type {'connecting' | 'open' | 'away' | 'locked'} */
+  /** @type {'connecting' | 'open' | 'away' | 'locked' | 'crowded'} */
   connection = 'connecting';
 
   /** @returns {any[]} */

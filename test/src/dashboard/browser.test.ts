@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { browserPath, openTab, overflow, startBrowser } from '../../support/browser.ts';
-import { startPage } from '../../support/dashboard.ts';
+import { openStream, startPage } from '../../support/dashboard.ts';
 import { until } from '../../support/instance.ts';
 import { makeSkill, makeTool } from '../../support/skill.ts';
 
@@ -453,6 +453,18 @@ describe.skipIf(browserPath === undefined)('the page in a browser', { timeout: 9
     await page.call('resume', { process: 'worker' });
     await hide(false);
     await tab.getByRole('heading', { name: 'worker running' }).waitFor();
+  });
+
+  it('says so when it is open too often, and goes on when there is room again', async () => {
+    const page = await startPage();
+    const streams = [];
+    for (let count = 0; count < 24; count++) streams.push(await openStream(page, '/api/events'));
+    const tab = await openTab(browser, { expects: /503/ });
+    await tab.goto(page.url);
+    await tab.getByText('This page is open too often.').waitFor();
+    for (const stream of streams) stream.close();
+    await tab.getByText('● live').waitFor();
+    await tab.getByText('This page is open too often.').waitFor({ state: 'detached' });
   });
 
   it('says so when the bot ends in the middle of a call, and in a staging bot why nothing can be done', async () => {
