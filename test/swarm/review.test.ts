@@ -11,7 +11,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { connect } from '../../skills/process-manager/containers/client.ts';
 import { instanceOf } from '../../skills/process-manager/containers/names.ts';
-import { look } from '../../skills/process-manager/containers/swarm-look.ts';
+import { look } from '../../skills/process-manager/containers/swarm/look.ts';
 import { createEngineNotes } from '../../skills/process-manager/processes/engine-notes.ts';
 import { describeProcess } from '../../skills/process-manager/processes/index.ts';
 import { createRegistry } from '../../skills/process-manager/processes/registry.ts';

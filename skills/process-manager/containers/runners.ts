@@ -2,10 +2,10 @@
 
 import type { EngineName, EngineRunner, EngineSurroundings } from '../processes/index.ts';
 import { asFailure, type Client, connect, isOfEngine } from './client.ts';
-import { createDockerRunner } from './docker.ts';
+import { createDockerRunner } from './docker/runner.ts';
 import { instanceOf } from './names.ts';
 import { createFollowing, type EngineHost, type Surroundings } from './surroundings.ts';
-import { createSwarmRunner } from './swarm.ts';
+import { createSwarmRunner } from './swarm/runner.ts';
 
 /** The runner of an engine, connected as the settings say. */
 export function createEngineRunner(

@@ -1,9 +1,9 @@
 // What runs of a swarm use, as far as they are on the node that is being asked: a manager has no eyes on the others.
 
-import type { Usage } from '../base/index.ts';
-import type { ProcessRow } from '../processes/index.ts';
-import { usageOf } from './container-look.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { Usage } from '../../base/index.ts';
+import type { ProcessRow } from '../../processes/index.ts';
+import { usageOf } from '../docker/look.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { readTask } from './tasks.ts';
 
 /** The usage of those that are here, by the ids of their rows. */

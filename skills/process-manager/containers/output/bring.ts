@@ -1,7 +1,7 @@
 // The output of what an engine carries, from the engine into our log: what is there now, or all that comes.
 
 import type { Database } from 'better-sqlite3';
-import type { ProcessRow } from '../processes/index.ts';
+import type { ProcessRow } from '../../processes/index.ts';
 import { createFrameReader, sinceParameter } from './frames.ts';
 import { createRelay } from './relay.ts';
 

@@ -3,17 +3,17 @@
 // or another one that takes over, sees that nothing has to be changed.
 
 import type { ServiceSpec } from 'dockerode';
-import type { ContainerPlan } from '../processes/index.ts';
-import type { Image } from './image.ts';
-import { volumesFor } from './mounts.ts';
-import { hashOf, type Instance, labels } from './names.ts';
+import type { ContainerPlan } from '../../processes/index.ts';
+import type { Image } from '../image/image.ts';
+import { volumesFor } from '../mounts.ts';
+import { hashOf, type Instance, labels } from '../names.ts';
 import {
   fileVariables,
   type Parted,
   type SecretReference,
   secretNames,
   withSecretVariables,
-} from './secrets.ts';
+} from '../secrets.ts';
 
 const nsPerMs = 1_000_000;
 const stopGraceMs = 15_000;

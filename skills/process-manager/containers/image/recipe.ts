@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { Failure } from '../../tool.ts';
+import { Failure } from '../../../tool.ts';
 
 /** What a recipe is written from. */
 export interface RecipeOptions {

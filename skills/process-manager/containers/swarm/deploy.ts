@@ -2,22 +2,22 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceSpec } from 'dockerode';
-import { Failure } from '../../tool.ts';
+import { Failure } from '../../../tool.ts';
 import {
   type ContainerPlan,
   type EngineNote,
   isFinished,
   type ProcessRow,
   type SpawnOptions,
-} from '../processes/index.ts';
-import { asFailure, isConflict } from './client.ts';
-import { argvFor, imageFor, stoppedMeanwhile } from './image.ts';
-import { labels } from './names.ts';
-import { forgetSecrets, partSecrets, provideSecrets } from './secrets.ts';
+} from '../../processes/index.ts';
+import { asFailure, isConflict } from '../client.ts';
+import { argvFor, imageFor, stoppedMeanwhile } from '../image/image.ts';
+import { labels } from '../names.ts';
+import { forgetSecrets, partSecrets, provideSecrets } from '../secrets.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { look, tasksOf } from './look.ts';
 import { changeService, findService, type Service, type UpdateStatus } from './service.ts';
 import { forced, isEnded, serviceSpec } from './spec.ts';
-import type { Surroundings } from './surroundings.ts';
-import { look, tasksOf } from './swarm-look.ts';
 import { isActive } from './tasks.ts';
 
 const pollMs = 300;

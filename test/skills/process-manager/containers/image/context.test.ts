@@ -14,9 +14,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type BuildContext, readContext } from '../../../../skills/process-manager/containers/context.ts';
-import { rejectionOf } from '../../../support/failure.ts';
-import { makeFolder } from '../../../support/folder.ts';
+import {
+  type BuildContext,
+  readContext,
+} from '../../../../../skills/process-manager/containers/image/context.ts';
+import { rejectionOf } from '../../../../support/failure.ts';
+import { makeFolder } from '../../../../support/folder.ts';
 
 const read = (directory: string, options: { dockerfile?: string; argv?: string[]; keep?: string[] } = {}) =>
   readContext({

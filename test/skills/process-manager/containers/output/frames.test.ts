@@ -6,7 +6,7 @@ import {
   createFrameReader,
   type Piece,
   sinceParameter,
-} from '../../../../skills/process-manager/containers/frames.ts';
+} from '../../../../../skills/process-manager/containers/output/frames.ts';
 
 const at = '2026-01-02T03:04:05.000000006Z';
 

@@ -4,12 +4,12 @@
 
 import type Docker from 'dockerode';
 import { z } from 'zod';
-import { readLogState } from '../output/index.ts';
-import { describeProcess, isFinished, type ProcessRow } from '../processes/index.ts';
-import { isMissing } from './client.ts';
-import { noteEnding } from './endings.ts';
-import { bringOutput, type LogSource } from './output.ts';
-import type { EngineBot, Surroundings } from './surroundings.ts';
+import { readLogState } from '../../output/index.ts';
+import { describeProcess, isFinished, type ProcessRow } from '../../processes/index.ts';
+import { isMissing } from '../client.ts';
+import { noteEnding } from '../endings.ts';
+import { bringOutput, type LogSource } from '../output/bring.ts';
+import type { EngineBot, Surroundings } from '../surroundings.ts';
 
 /** Output that cannot be fetched for so long after an end is given up. */
 const drainPatienceMs = 20_000;

@@ -1,17 +1,17 @@
 // One Docker engine as a runner, for isolation: each run of a bot is a container of its own, which stays until its output
 // and its exit code are ours. Starting it again is not left to the engine, which forgets how the runs before have ended.
 
-import { Failure } from '../../tool.ts';
-import { type Usage, waitUntil } from '../base/index.ts';
-import { type EngineRunner, isFinished, type ProcessRow } from '../processes/index.ts';
-import { attend } from './attendance.ts';
-import { asFailure, isMissing } from './client.ts';
-import { endUnstarted, inspectRow, logOf, spawnPatienceMs, usageOf } from './container-look.ts';
-import { runContainer } from './container-run.ts';
-import { imageFor } from './image.ts';
-import { labels } from './names.ts';
-import { followOutput } from './output.ts';
-import type { Surroundings } from './surroundings.ts';
+import { Failure } from '../../../tool.ts';
+import { type Usage, waitUntil } from '../../base/index.ts';
+import { type EngineRunner, isFinished, type ProcessRow } from '../../processes/index.ts';
+import { attend } from '../attendance.ts';
+import { asFailure, isMissing } from '../client.ts';
+import { imageFor } from '../image/image.ts';
+import { labels } from '../names.ts';
+import { followOutput } from '../output/bring.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { endUnstarted, inspectRow, logOf, spawnPatienceMs, usageOf } from './look.ts';
+import { runContainer } from './run.ts';
 
 const lookMs = 2_000;
 const pollMs = 100;

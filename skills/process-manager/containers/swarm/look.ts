@@ -1,10 +1,10 @@
 // Looks at everything of ours in a swarm, and notes it: runs in the registry, and of each bot what the swarm is about to do.
 
-import { isFinished, type ProcessRow } from '../processes/index.ts';
-import { forgetSecrets } from './secrets.ts';
+import { isFinished, type ProcessRow } from '../../processes/index.ts';
+import { forgetSecrets } from '../secrets.ts';
+import type { EngineBot, Surroundings } from '../surroundings.ts';
 import { findService, listServices, removeService, type Service } from './service.ts';
 import { isEnded } from './spec.ts';
-import type { EngineBot, Surroundings } from './surroundings.ts';
 import {
   isActive,
   noteTasks,

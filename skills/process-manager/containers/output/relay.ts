@@ -12,8 +12,8 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
-import { readLogState } from '../output/index.ts';
-import type { ProcessRow } from '../processes/index.ts';
+import { readLogState } from '../../output/index.ts';
+import type { ProcessRow } from '../../processes/index.ts';
 import type { Piece } from './frames.ts';
 import { createMoments } from './moments.ts';
 import { type RelayState, readState, writeState } from './relay-state.ts';

@@ -2,12 +2,12 @@
 // are ours.
 
 import type Docker from 'dockerode';
-import type { Usage } from '../base/index.ts';
-import { isFinished, type ProcessRow } from '../processes/index.ts';
-import { asFailure, isMissing } from './client.ts';
-import { noteEnding } from './endings.ts';
-import { bringOutput, type LogSource } from './output.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { Usage } from '../../base/index.ts';
+import { isFinished, type ProcessRow } from '../../processes/index.ts';
+import { asFailure, isMissing } from '../client.ts';
+import { noteEnding } from '../endings.ts';
+import { bringOutput, type LogSource } from '../output/bring.ts';
+import type { Surroundings } from '../surroundings.ts';
 
 /** How long a row may wait for a container whose spawner has gone. */
 export const spawnPatienceMs = 60_000;

@@ -3,9 +3,9 @@
 
 import type { ServiceSpec } from 'dockerode';
 import { z } from 'zod';
-import { asFailure, type Client, isConflict, isMissing } from './client.ts';
-import { type Instance, labels } from './names.ts';
-import type { Surroundings } from './surroundings.ts';
+import { asFailure, type Client, isConflict, isMissing } from '../client.ts';
+import { type Instance, labels } from '../names.ts';
+import type { Surroundings } from '../surroundings.ts';
 
 const mostAttempts = 10;
 

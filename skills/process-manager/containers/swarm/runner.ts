@@ -2,18 +2,18 @@
 // is only noted what it does, so that every task it runs is a run like any other, with its log, its hooks and its exit code.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../../tool.ts';
-import { type EngineRunner, isFinished, type ProcessRow } from '../processes/index.ts';
-import { attend } from './attendance.ts';
-import { asFailure } from './client.ts';
-import { imageFor } from './image.ts';
-import { followOutput } from './output.ts';
-import { forgetSecrets } from './secrets.ts';
+import { Failure } from '../../../tool.ts';
+import { type EngineRunner, isFinished, type ProcessRow } from '../../processes/index.ts';
+import { attend } from '../attendance.ts';
+import { asFailure } from '../client.ts';
+import { imageFor } from '../image/image.ts';
+import { followOutput } from '../output/bring.ts';
+import { forgetSecrets } from '../secrets.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { deploy } from './deploy.ts';
+import { look } from './look.ts';
 import { changeService, removeService } from './service.ts';
 import { endedSpec, isEnded } from './spec.ts';
-import type { Surroundings } from './surroundings.ts';
-import { deploy } from './swarm-deploy.ts';
-import { look } from './swarm-look.ts';
 import { taskLog } from './tasks.ts';
 import { usageHere } from './usage.ts';
 

@@ -8,11 +8,11 @@ import {
   bringOutput,
   followOutput,
   type LogQuestion,
-} from '../../../../skills/process-manager/containers/output.ts';
-import { stamp } from '../../../support/engine-log.ts';
-import { until } from '../../../support/instance.ts';
-import { makeEngine } from '../../../support/manager.ts';
-import { insertRun } from '../../../support/relayed-log.ts';
+} from '../../../../../skills/process-manager/containers/output/bring.ts';
+import { stamp } from '../../../../support/engine-log.ts';
+import { until } from '../../../../support/instance.ts';
+import { makeEngine } from '../../../../support/manager.ts';
+import { insertRun } from '../../../../support/relayed-log.ts';
 
 /** A frame, as an engine sends one. */
 function frame(second: number, text: string, stream = 1): Buffer {

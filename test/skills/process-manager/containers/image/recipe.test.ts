@@ -1,9 +1,9 @@
 // The recipes for images of bots that have none of their own.
 
 import { describe, expect, it } from 'vitest';
-import { recipeFor } from '../../../../skills/process-manager/containers/recipe.ts';
-import { failureOf } from '../../../support/failure.ts';
-import { makeFolder } from '../../../support/folder.ts';
+import { recipeFor } from '../../../../../skills/process-manager/containers/image/recipe.ts';
+import { failureOf } from '../../../../support/failure.ts';
+import { makeFolder } from '../../../../support/folder.ts';
 
 const recipe = (argv: readonly string[], files: Record<string, string> = {}, keep: readonly string[] = []) =>
   recipeFor({ bot: 'bot', directory: makeFolder(files), argv, keep });

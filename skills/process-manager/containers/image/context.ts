@@ -7,7 +7,7 @@ import { join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import ignoreModule from '@balena/dockerignore';
 import tar from 'tar-fs';
-import { Failure } from '../../tool.ts';
+import { Failure } from '../../../tool.ts';
 import { type RecipeOptions, recipeFor } from './recipe.ts';
 
 /** Neither an image nor the registry it is pushed to is a place for secrets; whoever has the image has them. */

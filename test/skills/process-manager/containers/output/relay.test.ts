@@ -2,10 +2,10 @@
 
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createRelay } from '../../../../skills/process-manager/containers/relay.ts';
-import { createEngineLog, numbersIn, type Printing, type SinceRule } from '../../../support/engine-log.ts';
-import { makeEngine } from '../../../support/manager.ts';
-import { createRelays, insertRun } from '../../../support/relayed-log.ts';
+import { createRelay } from '../../../../../skills/process-manager/containers/output/relay.ts';
+import { createEngineLog, numbersIn, type Printing, type SinceRule } from '../../../../support/engine-log.ts';
+import { makeEngine } from '../../../../support/manager.ts';
+import { createRelays, insertRun } from '../../../../support/relayed-log.ts';
 
 type Step =
   | { readonly do: 'print'; readonly what: Printing }

@@ -2,21 +2,21 @@
 
 import type Docker from 'dockerode';
 import tar from 'tar-fs';
-import { Failure } from '../../tool.ts';
+import { Failure } from '../../../tool.ts';
 import {
   type ContainerPlan,
   describeProcess,
   isFinished,
   type ProcessRow,
   type SpawnOptions,
-} from '../processes/index.ts';
-import { asFailure, reasonOf } from './client.ts';
-import { inspectRow } from './container-look.ts';
-import { argvFor, type Image, imageFor, stoppedMeanwhile } from './image.ts';
-import { volumesFor } from './mounts.ts';
-import { labels } from './names.ts';
-import { partSecrets } from './secrets.ts';
-import type { Surroundings } from './surroundings.ts';
+} from '../../processes/index.ts';
+import { asFailure, reasonOf } from '../client.ts';
+import { argvFor, type Image, imageFor, stoppedMeanwhile } from '../image/image.ts';
+import { volumesFor } from '../mounts.ts';
+import { labels } from '../names.ts';
+import { partSecrets } from '../secrets.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { inspectRow } from './look.ts';
 
 /** What an engine keeps of an output that nobody fetches. */
 const logLimits = { 'max-size': '10m', 'max-file': '3' };

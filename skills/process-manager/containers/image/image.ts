@@ -5,12 +5,12 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ImageInspectInfo } from 'dockerode';
-import { Failure } from '../../tool.ts';
-import type { ContainerPlan, SpawnOptions } from '../processes/index.ts';
-import { asFailure, type Client, isMissing, reasonOf } from './client.ts';
+import { Failure } from '../../../tool.ts';
+import type { ContainerPlan, SpawnOptions } from '../../processes/index.ts';
+import { asFailure, type Client, isMissing, reasonOf } from '../client.ts';
+import { type Instance, labels, slugOf } from '../names.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { readContext } from './context.ts';
-import { type Instance, labels, slugOf } from './names.ts';
-import type { Surroundings } from './surroundings.ts';
 
 /** The newest images of a bot that stay: what runs, and what it may be rolled back to. */
 const keptImages = 3;

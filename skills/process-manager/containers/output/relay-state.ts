@@ -2,8 +2,8 @@
 // true when somebody empties the log: what was taken out is counted apart.
 
 import type { Database } from 'better-sqlite3';
-import type { Migration } from '../../tool.ts';
-import type { ProcessRow } from '../processes/index.ts';
+import type { Migration } from '../../../tool.ts';
+import type { ProcessRow } from '../../processes/index.ts';
 
 export const relayMigrations: readonly Migration[] = [
   {

@@ -2,17 +2,17 @@
 
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Image } from '../../../../skills/process-manager/containers/image.ts';
-import { type Instance, labels, slugOf } from '../../../../skills/process-manager/containers/names.ts';
-import type { SecretReference } from '../../../../skills/process-manager/containers/secrets.ts';
+import type { Image } from '../../../../../skills/process-manager/containers/image/image.ts';
+import { type Instance, labels, slugOf } from '../../../../../skills/process-manager/containers/names.ts';
+import type { SecretReference } from '../../../../../skills/process-manager/containers/secrets.ts';
 import {
   endedSpec,
   forced,
   isEnded,
   type SpecOptions,
   serviceSpec,
-} from '../../../../skills/process-manager/containers/spec.ts';
-import { containerPlan } from '../../../support/container-plan.ts';
+} from '../../../../../skills/process-manager/containers/swarm/spec.ts';
+import { containerPlan } from '../../../../support/container-plan.ts';
 
 const instance: Instance = {
   ...{ id: 'abcdefghjk', salt: 'salt' },
