@@ -179,6 +179,46 @@ describeWithEngine('bots with "runner": "docker"', () => {
     expect(supervisor.errors()).toBe('');
   }, 60_000);
 
+  it('lose and double nothing when they print more than the engine keeps in one file', async () => {
+    const total = 60_000;
+    // The engine begins a new file each 10 MB, and repeats much of the old one to whoever follows it.
+    const { root, peek, ok, log } = makeCarried(
+      engine.socket,
+      { bots: { a: { ...bot, restart: 'no', ready: { pattern: 'begun' } } } },
+      shellBot(`echo begun; sleep 4; X=${'x'.repeat(150)}; i=0
+while [ $i -lt ${total} ]; do i=$((i+1)); echo line $i $X; done; echo all; while :; do sleep 1; done`),
+    );
+    const supervisor = await startSupervisorProcess(root);
+    await eventually('it runs', async () => (await peek('a')).state === 'running');
+    await ok(
+      'hook',
+      'a',
+      '--on-output',
+      '^line \\d+000 ',
+      '--do',
+      'inject_context',
+      '--max-fires',
+      '0',
+      '--delay',
+      '0',
+    );
+    await eventually('all is there', () => log('a').includes('\nall\n'), 60_000);
+    // Trimming keeps the newest of the log, and what is in it is in its order.
+    const kept = log('a')
+      .split('\n')
+      .flatMap((line) => /^line (\d+) x+$/.exec(line)?.[1] ?? [])
+      .map(Number);
+    const first = total - kept.length + 1;
+    expect(kept).toEqual(Array.from({ length: kept.length }, (_, index) => first + index));
+    const fired = async () => {
+      const { hooks } = JSON.parse(await ok('--json', 'status', 'a')) as { hooks: { fireCount: number }[] };
+      return hooks[0]?.fireCount;
+    };
+    await eventually('each has fired', async () => (await fired()) === total / 1_000);
+    expect(supervisor.errors()).toBe('');
+    await supervisor.kill('SIGTERM');
+  });
+
   it('are started again by the supervisor after a crash, and given up after too many', async () => {
     const {
       root,

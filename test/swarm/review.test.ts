@@ -126,7 +126,7 @@ describeWithEngine('bots on engines, when things go wrong', () => {
     const row = registry.find(id ?? '');
     // What two that look at once do: one has its answer, the other writes down what came after it.
     database.prepare('DELETE FROM processes WHERE id = ?').run(id);
-    const { docker: engine } = connect(`unix://${swarm.manager.socket}`, {});
+    const { docker: engine } = await connect(`unix://${swarm.manager.socket}`, {});
     const listServices = engine.listServices.bind(engine);
     engine.listServices = (async (options: never) => {
       await listServices(options);
@@ -254,7 +254,7 @@ describe('the connection to an engine', () => {
       else process.env.DOCKER_HOST = before;
       server.close();
     });
-    const { docker } = connect(`unix://${socket}`, process.env);
+    const { docker } = await connect(`unix://${socket}`, process.env);
     expect(String(await docker.ping())).toBe('the right one');
   });
 
@@ -275,10 +275,10 @@ describe('the connection to an engine', () => {
     onTestFinished(() => void server.close());
     const { port } = server.address() as { port: number };
     const environment = { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: root };
-    const { docker } = connect(`tcp://127.0.0.1:${port}`, environment);
+    const { docker } = await connect(`tcp://127.0.0.1:${port}`, environment);
     expect(String(await docker.ping())).toBe('secured');
     renameSync(join(root, 'ca.pem'), join(root, 'elsewhere'));
-    expect(() => connect(`tcp://127.0.0.1:${port}`, environment)).toThrow(
+    await expect(connect(`tcp://127.0.0.1:${port}`, environment)).rejects.toThrow(
       expect.objectContaining({ code: 'engine_settings', message: expect.stringContaining('ca.pem') }),
     );
   });

@@ -130,10 +130,15 @@ async function start(
     // A folder that is gone or a disk that is full may be mended: that counts like a crash, and is tried again.
     if (error instanceof Failure) {
       const isEngineAway = error.code === 'engine_unreachable';
-      pronounce(surroundings, plan, undefined, error.message, { ...options, isEngineAway });
+      pronounce(surroundings, plan, undefined, firstLine(error.message), { ...options, isEngineAway });
     }
     throw error;
   }
+}
+
+/** What a build printed is for whoever waits, and no state of a bot. */
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? text;
 }
 
 async function stopRun(

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { Failure } from '../../tool.ts';
 
 /** No answer to a question within this time is none. A command does not end before its questions have. */
@@ -24,14 +24,16 @@ export interface Client {
 }
 
 /** Connects to the engine of the settings, of the environment, or of this machine. */
-export function connect(host: string | undefined, environment: NodeJS.ProcessEnv): Client {
+export async function connect(host: string | undefined, environment: NodeJS.ProcessEnv): Promise<Client> {
+  // Loaded here: where all code is one bundle, every command would load it.
+  const { default: Engine } = await import('dockerode');
   const given = host ?? (environment.DOCKER_HOST || undefined);
   try {
     const options = given === undefined ? {} : optionsOf(given, environment);
     return {
-      docker: new Docker({ ...options, timeout: questionMs }),
-      acting: new Docker({ ...options, timeout: actionMs }),
-      patient: new Docker(options),
+      docker: new Engine({ ...options, timeout: questionMs }),
+      acting: new Engine({ ...options, timeout: actionMs }),
+      patient: new Engine(options),
       address: withoutPassword(given ?? 'unix:///var/run/docker.sock'),
     };
   } catch (error) {

@@ -8,17 +8,17 @@ import { createFollowing, type EngineHost, type Surroundings } from './surroundi
 import { createSwarmRunner } from './swarm/runner.ts';
 
 /** The runner of an engine, connected as the settings say. */
-export function createEngineRunner(
+export async function createEngineRunner(
   name: EngineName,
   surroundings: EngineSurroundings,
   host: EngineHost,
-): EngineRunner {
+): Promise<EngineRunner> {
   const settings = host.settings();
   const all: Surroundings = {
     ...surroundings,
     ...host,
     ...createFollowing(),
-    client: connect(settings.host, process.env),
+    client: await connect(settings.host, process.env),
     instance: instanceOf(surroundings.database, settings.instance),
   };
   const runner = name === 'docker' ? createDockerRunner(all) : createSwarmRunner(all);

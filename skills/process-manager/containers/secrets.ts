@@ -30,13 +30,12 @@ export interface Parted {
 
 /** Parts the variables of a bot. */
 export function partSecrets(environment: Readonly<Record<string, string>>, directory: string): Parted {
-  const plain: Record<string, string> = {};
-  const secret: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment)) {
-    // Some say it by their value: a token, or an address with a password in it.
-    const isSecret = value !== '' && (looksSecret.test(name) || mask(value) !== value);
-    (isSecret ? secret : plain)[name] = value;
-  }
+  // Some say it by their value: a token, or an address with a password in it.
+  const isSecret = ([name, value]: [string, string]) =>
+    value !== '' && (looksSecret.test(name) || mask(value) !== value);
+  const all = Object.entries(environment);
+  const plain = Object.fromEntries(all.filter((entry) => !isSecret(entry)));
+  const secret = Object.fromEntries(all.filter(isSecret));
   const path = join(directory, '.env');
   const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   return { plain, secret, dotEnv: isFile ? readFileSync(path) : undefined };

@@ -27,7 +27,8 @@ export const engineNoteMigrations: readonly Migration[] = [
             text TEXT,
             rolled_back_at TEXT,
             rollback TEXT
-          ) STRICT;`,
+          ) STRICT;
+          CREATE TABLE engine_troubles (engine TEXT PRIMARY KEY, trouble TEXT NOT NULL) STRICT;`,
   },
 ];
 
@@ -44,6 +45,9 @@ export interface EngineNotes {
   noteRollback(bot: string, at: string, reason: string): boolean;
   /** A later change went well, or the bot is not there any more. */
   forgetRollback(bot: string): void;
+  /** Why an engine did not answer whoever asked it last, in whatever process. */
+  trouble(engine: string): string | undefined;
+  noteTrouble(engine: string, trouble: string | undefined): void;
 }
 
 interface NoteRecord extends Omit<EngineNote, 'isActive' | 'isThere'> {
@@ -79,6 +83,20 @@ export function createEngineNotes(database: Database): EngineNotes {
          WHERE bot = @bot AND (is_there = 1 OR is_active = 1 OR rollback IS NOT NULL)`,
         { bot },
       ),
+    trouble: (engine) =>
+      database
+        .prepare<[string], string>('SELECT trouble FROM engine_troubles WHERE engine = ?')
+        .pluck()
+        .get(engine),
+    noteTrouble: (engine, trouble) => {
+      if (trouble === undefined) write('DELETE FROM engine_troubles WHERE engine = @engine', { engine });
+      else
+        write(
+          `INSERT INTO engine_troubles (engine, trouble) VALUES (@engine, @trouble)
+           ON CONFLICT (engine) DO UPDATE SET trouble = @trouble`,
+          { engine, trouble },
+        );
+    },
     noteRollback: (bot, at, reason) =>
       write(
         `INSERT INTO engine_notes (bot, rolled_back_at, rollback) VALUES (@bot, @at, @reason)

@@ -2,6 +2,7 @@
 // or to wait: what it carries stays as it was last seen, and whoever looks is told so.
 
 import type { Logger } from '../../tool.ts';
+import type { EngineNotes } from './engine-notes.ts';
 import type { EngineName, EngineRunner } from './runner.ts';
 
 /** Nobody waits longer for an engine to tell how things are. */
@@ -22,9 +23,12 @@ export interface Engines {
 }
 
 /** Engines are made by `make`. */
-export function createEngines(make: (name: EngineName) => Promise<EngineRunner>, logger: Logger): Engines {
+export function createEngines(
+  make: (name: EngineName) => Promise<EngineRunner>,
+  notes: Pick<EngineNotes, 'trouble' | 'noteTrouble'>,
+  logger: Logger,
+): Engines {
   const made = new Map<EngineName, Promise<EngineRunner>>();
-  const troubles = new Map<EngineName, string>();
   const quietUntil = new Map<EngineName, number>();
   const get = (name: EngineName) => {
     const known = made.get(name);
@@ -36,9 +40,9 @@ export function createEngines(make: (name: EngineName) => Promise<EngineRunner>,
     return making;
   };
   const note = (name: EngineName, trouble: string | undefined) => {
-    if (troubles.get(name) === trouble) return;
-    if (trouble === undefined) troubles.delete(name);
-    else troubles.set(name, trouble);
+    // Everybody sees it, also those who ask the tables because a supervisor asks the engine.
+    if (notes.trouble(name) === trouble) return;
+    notes.noteTrouble(name, trouble);
     if (trouble !== undefined) logger.warn({ engine: name }, `${name} cannot be asked: ${trouble}`);
     else logger.info({ engine: name }, `${name} answers again`);
   };
@@ -63,7 +67,7 @@ export function createEngines(make: (name: EngineName) => Promise<EngineRunner>,
         clearTimeout(timer);
       }
     },
-    troubleOf: (name) => troubles.get(name),
+    troubleOf: (name) => notes.trouble(name),
     attend(names, onChange) {
       const attended = new Map<EngineName, Promise<{ stop(): Promise<void> }>>();
       const look = () => {

@@ -80,7 +80,7 @@ export function createProcesses(options: {
   const local = createLocalRunner({ registry, folder, clock });
   const notes = createEngineNotes(database);
   const surroundings = { database, registry, notes, clock, folder };
-  const engines = createEngines((name) => options.makeEngine(name, surroundings), logger);
+  const engines = createEngines((name) => options.makeEngine(name, surroundings), notes, logger);
   /** Has the runner of a process do something; what this machine does begins at once. */
   const by = <T>({ runner }: Pick<ProcessRow, 'runner'>, work: (runner: Runner) => T | Promise<T>) =>
     runner === 'local' ? work(local) : engines.get(runner).then(work);

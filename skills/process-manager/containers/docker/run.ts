@@ -1,7 +1,6 @@
 // Starts one run of a bot in a container of its own.
 
 import type Docker from 'dockerode';
-import tar from 'tar-fs';
 import { Failure } from '../../../tool.ts';
 import {
   type ContainerPlan,
@@ -82,14 +81,15 @@ async function create(
       },
     });
     // The .env of a bot goes into its container, and never into its image.
-    if (dotEnv) await container.putArchive(packDotEnv(options.directory), { path: image.workFolder });
+    if (dotEnv) await container.putArchive(await packDotEnv(options.directory), { path: image.workFolder });
     return container;
   } catch (error) {
     throw asFailure(error, client, `The container of '${bot}' cannot be made`);
   }
 }
 
-function packDotEnv(directory: string): NodeJS.ReadableStream {
+async function packDotEnv(directory: string): Promise<NodeJS.ReadableStream> {
+  const { default: tar } = await import('tar-fs');
   return tar.pack(directory, {
     entries: ['.env'],
     // A link would lead nowhere there.

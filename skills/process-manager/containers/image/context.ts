@@ -5,10 +5,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import ignoreModule from '@balena/dockerignore';
-import tar from 'tar-fs';
 import { Failure } from '../../../tool.ts';
-import { type RecipeOptions, recipeFor } from './recipe.ts';
+import { holdsPassword, type RecipeOptions, recipeFor } from './recipe.ts';
 
 /** Neither an image nor the registry it is pushed to is a place for secrets; whoever has the image has them. */
 const neverSent = ['**/.env', '**/.env.*', '**/.git'];
@@ -41,14 +39,19 @@ export async function readContext(
       "Correct 'dockerfile' in the configuration of the bot, or put the file there.",
     );
   }
+  // Loaded here: where all code is one bundle, every command would load them.
+  const [{ default: tar }, { default: ignores }] = await Promise.all([
+    import('tar-fs'),
+    import('@balena/dockerignore'),
+  ]);
   const ours = hasOwn ? undefined : recipeFor(options);
   const rules = readIgnoreFile(directory);
-  const isWanted = ignoreModule
+  const isWanted = ignores
     .default()
     .add(ours === undefined ? [] : notForOurs)
     .add(rules)
     // Last: no exception of somebody's brings them back.
-    .add(neverSent)
+    .add(holdsPassword(directory) ? [...neverSent, '**/.npmrc'] : neverSent)
     .createFilter();
   // An exception may bring back a file of a folder that is left out.
   const hasExceptions = rules.some((rule) => rule.startsWith('!'));

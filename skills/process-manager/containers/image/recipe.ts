@@ -39,8 +39,8 @@ function nodeRecipe({ directory, argv, keep }: RecipeOptions): string {
     ...(needsTsx ? ['npm install --no-save --no-audit --no-fund tsx@4'] : []),
   ];
   return recipe(`node:${major}-slim`, 'NODE_ENV=production', keep, argv, {
-    manifests: ['package.json', 'package-lock.json', '.npmrc'].filter((name) =>
-      existsSync(join(directory, name)),
+    manifests: ['package.json', 'package-lock.json', '.npmrc'].filter(
+      (name) => existsSync(join(directory, name)) && !(name === '.npmrc' && holdsPassword(directory)),
     ),
     install,
   });
@@ -62,7 +62,7 @@ function recipe(
   { manifests, install }: { manifests: readonly string[]; install: readonly string[] },
 ): string {
   // What is kept is a folder of the image, whose owner a new volume takes over.
-  const folders = ['.', ...keep.filter((path) => !path.startsWith('/'))].map((path) => JSON.stringify(path));
+  const folders = ['.', ...keep].map((path) => JSON.stringify(path));
   const lines = [
     `FROM ${base}`,
     'WORKDIR /app',
@@ -78,6 +78,15 @@ function recipe(
     `CMD ${JSON.stringify(argv)}`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** True where the .npmrc of a folder lets whoever has it into a registry: then it has no place in an image. */
+export function holdsPassword(directory: string): boolean {
+  try {
+    return /_auth|_password/i.test(readFileSync(join(directory, '.npmrc'), 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 function hasDependencies(directory: string): boolean {

@@ -1,9 +1,14 @@
 // The output of what an engine carries, from the engine into our log: what is there now, or all that comes.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
 import type { ProcessRow } from '../../processes/index.ts';
 import { createFrameReader, sinceParameter } from './frames.ts';
-import { createRelay } from './relay.ts';
+import { createOrder } from './order.ts';
+import { createRelay, Outdated } from './relay.ts';
+
+/** Between two questions for the same log. */
+const againMs = 50;
 
 /** How an engine is asked for a log. */
 export interface LogQuestion {
@@ -37,6 +42,19 @@ export async function followOutput(
   signal: AbortSignal,
   onOutput: () => void,
 ): Promise<void> {
+  for (;;) {
+    try {
+      // What is there already is asked for by itself, since that answer never repeats anything.
+      if (await bringOutput(source)) onOutput();
+      return await followOnce(source, signal, onOutput);
+    } catch (error) {
+      if (!(error instanceof Outdated) || signal.aborted) throw error;
+      await sleep(againMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+async function followOnce(source: LogSource, signal: AbortSignal, onOutput: () => void): Promise<void> {
   const relay = createRelay(source.database, source.row, source.onGap);
   const answer = await source.ask(questionFrom(relay.since, true));
   if (Buffer.isBuffer(answer)) throw new Error('a log that is followed is a stream');
@@ -46,8 +64,13 @@ export async function followOutput(
   if (signal.aborted) end();
   try {
     const frames = createFrameReader();
+    const order = createOrder();
     for await (const chunk of stream) {
-      if (relay.take(frames.push(chunk as Buffer))) onOutput();
+      const pieces = frames.push(chunk as Buffer);
+      const good = order.inOrder(pieces);
+      if (relay.take(pieces.slice(0, good))) onOutput();
+      const [back] = pieces.slice(good);
+      if (back) relay.refuse(back);
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -27,13 +27,20 @@ export interface Relay {
    * again; a relay that has failed is of no use any more.
    */
   take(pieces: readonly Piece[]): boolean;
+  /** Takes nothing of what goes back in time: it is there already, or a clock was put back. Always fails. */
+  refuse(piece: Piece): never;
 }
 
 /** A relay for one answer to the question for the log of a process. `onGap`: the engine no longer has all of it. */
 export function createRelay(database: Database, row: ProcessRow, onGap: () => void): Relay {
   const known = readState(database, row);
   // Not this run's log any more.
-  if (!known) return { since: undefined, take: () => false };
+  if (!known) {
+    const refuse = () => {
+      throw outdated(row);
+    };
+    return { since: undefined, take: () => false, refuse };
+  }
   const moments = createMoments(known, row.logFrom);
   let { jumps } = known;
   let next = known.offset;
@@ -113,11 +120,19 @@ export function createRelay(database: Database, row: ProcessRow, onGap: () => vo
         database.transaction(() => prepare(pieces)).immediate();
       return database.transaction(() => bring(pieces)).immediate();
     },
+    refuse(piece) {
+      const stored = readState(database, row);
+      if (stored && goesBack([piece], stored)) database.transaction(() => prepare([piece])).immediate();
+      throw outdated(row);
+    },
   };
 }
 
-function outdated({ id }: ProcessRow): Error {
-  return new Error(`the log of ${id} has changed while it was read, and is asked for again`);
+/** The answer is of no use any more: the log has to be asked for again. Nothing is wrong with the engine. */
+export class Outdated extends Error {}
+
+function outdated({ id }: ProcessRow): Outdated {
+  return new Outdated(`the log of ${id} has changed while it was read, and is asked for again`);
 }
 
 /** Where the log ends, in offsets of everything that was brought. */

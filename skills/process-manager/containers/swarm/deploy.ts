@@ -178,7 +178,9 @@ function settledRun(deployment: Deployment, outlook: Outlook): ProcessRow | unde
   const { run, note, elapsedMs } = outlook;
   const change = changeOf(deployment, outlook);
   if (change && ['rollback_completed', 'rollback_paused'].includes(change.state)) {
-    throw takenBack(bot, note?.rollback ?? change.message);
+    // The next look notes why.
+    if (note?.rolledBackAt !== change.startedAt) return undefined;
+    throw takenBack(bot, note.rollback ?? change.message);
   }
   if (change?.state === 'paused') throw stuck(bot, change.message);
   const isThrough = !isChange || change?.state === 'completed' || (!change && elapsedMs > beginMs);

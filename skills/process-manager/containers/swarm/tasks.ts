@@ -180,8 +180,12 @@ async function insertRow(
 }
 
 function noteOf(before: ProcessRow | undefined, node: string | null): string | null {
-  if (before?.status !== 'lost' || before.node === null || before.node === node) return null;
+  if (before?.node == null || before.node === node || before.note !== wentDown(before.node)) return null;
   return `moved here from ${before.node}, which went down`;
+}
+
+function wentDown(node: string): string {
+  return `its node ${node} went down`;
 }
 
 /** A task that is shut down before it began has exit code 0 too, and that was no run. */
@@ -208,7 +212,7 @@ async function noteOne(
       noteEnding(registry, row, {
         exitCode: null,
         at: new Date(clock.now()).toISOString(),
-        note: `its node ${node.name} went down`,
+        note: wentDown(node.name),
       });
       return true;
     }

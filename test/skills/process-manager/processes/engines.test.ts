@@ -24,7 +24,15 @@ function setUp(make: (name: EngineName) => Promise<EngineRunner> = async () => r
   const said: string[] = [];
   const log = (level: string) => (_: object, text: string) => void said.push(`${level}: ${text}`);
   const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
-  return { engines: createEngines(make, logger as never), said };
+  const troubles = new Map<string, string>();
+  const notes = {
+    trouble: (engine: string) => troubles.get(engine),
+    noteTrouble: (engine: string, trouble: string | undefined) => {
+      if (trouble === undefined) troubles.delete(engine);
+      else troubles.set(engine, trouble);
+    },
+  };
+  return { engines: createEngines(make, notes, logger as never), said };
 }
 
 beforeEach(() => void vi.useFakeTimers());

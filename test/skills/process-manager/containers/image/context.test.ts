@@ -239,3 +239,22 @@ it('a folder that is far too large is refused before anything is read of it', as
   writeFileSync(join(folder, '.dockerignore'), 'video\n');
   expect(await namesOf(folder)).toEqual(['.dockerignore', ours, 'bot.js']);
 });
+
+describe('an .npmrc', () => {
+  it('goes along where it only says where a registry is', async () => {
+    const folder = makeFolder({ 'bot.js': '', '.npmrc': 'registry=https://registry.example.org/\n' });
+    expect(await namesOf(folder)).toContain('.npmrc');
+  });
+
+  it('stays here where it lets whoever has it into one', async () => {
+    const folder = makeFolder({
+      'bot.js': '',
+      'package.json': '{"dependencies":{"a":"1"}}',
+      '.npmrc': '//registry.example.org/:_authToken=npm_secret\n',
+      'sub/.npmrc': '',
+    });
+    const { names, content } = await unpack(await read(folder));
+    expect(names.filter((name) => name.includes('npmrc'))).toEqual([]);
+    expect(content(ours)).not.toContain('.npmrc');
+  });
+});

@@ -73,7 +73,9 @@ describe('the recipe for Python', () => {
 describe('a recipe', () => {
   it('makes the folders that are kept, so that a new volume belongs to the program', () => {
     const found = recipe(['node', 'bot.js'], {}, ['data', 'a b', '/var/lib/bot']);
-    expect(found).toContain('RUN mkdir -p "." "data" "a b" && chown 1000:1000 "." "data" "a b"\n');
+    expect(found).toContain(
+      'RUN mkdir -p "." "data" "a b" "/var/lib/bot" && chown 1000:1000 "." "data" "a b" "/var/lib/bot"\n',
+    );
   });
 
   it('is never run as root', () => {
