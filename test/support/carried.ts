@@ -8,7 +8,7 @@ import { makeInstance, understudy } from './instance.ts';
 import { makeEngine } from './manager.ts';
 
 /** A bot as JSON, as far as tests of engines look. */
-export interface CarriedBot {
+interface CarriedBot {
   readonly name: string;
   readonly state: string;
   readonly pid: number | null;
@@ -24,7 +24,7 @@ export interface CarriedBot {
 }
 
 /** A run as JSON. */
-export interface CarriedRun {
+interface CarriedRun {
   readonly id: string;
   readonly name: string;
   readonly status: string;

@@ -5,44 +5,25 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { carriedAt, counts, makeCarried, shellBot } from '../support/carried.ts';
-import {
-  describeWithEngine,
-  eventually,
-  loadBaseImages,
-  startRegistry,
-  startSwarm,
-  type TestRegistry,
-  type TestSwarm,
-} from '../support/engine.ts';
+import { describeWithEngine, eventually, startRegistry } from '../support/engine.ts';
 import { makeFolder } from '../support/folder.ts';
 import { cleanEnvironment, codeRoot, makeInstance } from '../support/instance.ts';
 import { startSupervisorProcess } from '../support/supervisor.ts';
+import { useSwarm } from '../support/swarm-suite.ts';
 
 describeWithEngine('what a swarm is given', () => {
-  let swarm: TestSwarm;
-  let registry: TestRegistry;
-  let docker: { registry: string };
-
-  beforeAll(async () => {
-    // A busy machine must not take a node that is slow for one that is dead.
-    [swarm, registry] = await Promise.all([startSwarm(3, { heartbeatMs: 2_000 }), startRegistry()]);
-    await loadBaseImages(swarm.nodes, ['shell']);
-    docker = { registry: await swarm.expose(registry.port, 5000) };
-  }, 90_000);
-  afterAll(async () => {
-    await Promise.all([swarm?.stop(), registry?.stop()]);
-  });
-
+  const suite = useSwarm();
+  const { docker } = suite;
   const bot = { directory: 'bot', script: 'run.sh', runner: 'swarm' };
   // The manager has to live on when a machine dies.
   const onWorkers = { constraints: ['node.role == worker'], trialSeconds: 3 };
-  const services = async () => swarm.manager.docker.listServices();
+  const services = async () => suite.swarm.manager.docker.listServices();
 
   it('has its secrets from the swarm, and nothing of them stands in what anybody can read', async () => {
     const { ok, lines } = makeCarried(
-      swarm.manager.socket,
+      suite.swarm.manager.socket,
       {
         bots: {
           a: {
@@ -71,10 +52,10 @@ describeWithEngine('what a swarm is given', () => {
     ]);
     const seen = JSON.stringify([
       await services(),
-      await swarm.manager.docker.listTasks(),
-      await swarm.manager.docker.listSecrets(),
+      await suite.swarm.manager.docker.listTasks(),
+      await suite.swarm.manager.docker.listSecrets(),
       await Promise.all(
-        swarm.nodes.map(async (node) =>
+        suite.swarm.nodes.map(async (node) =>
           Promise.all(
             (await node.docker.listContainers()).map(({ Id }) => node.docker.getContainer(Id).inspect()),
           ),
@@ -85,7 +66,7 @@ describeWithEngine('what a swarm is given', () => {
     expect(seen).toContain('DISCORD_TOKEN_FILE');
     await ok('stop', 'a');
     expect(await services()).toEqual([]);
-    expect(await swarm.manager.docker.listSecrets()).toEqual([]);
+    expect(await suite.swarm.manager.docker.listSecrets()).toEqual([]);
   }, 90_000);
 
   it.each(['building the image', 'pushing', 'the swarm replaces it', 'the swarm watches it'])(
@@ -98,7 +79,7 @@ describeWithEngine('what a swarm is given', () => {
         peek,
         lines,
       } = makeCarried(
-        swarm.manager.socket,
+        suite.swarm.manager.socket,
         { bots: { a: { ...bot, container: onWorkers, ready: { pattern: 'line 1$' } } }, docker },
         shellBot(counts),
       );
@@ -135,13 +116,13 @@ describeWithEngine('what a swarm is given', () => {
     const account = { username: 'ada', password: 'of-the-registry' };
     const guarded = await startRegistry({ account });
     onTestFinished(() => guarded.stop());
-    const address = await swarm.expose(guarded.port, 5001);
+    const address = await suite.swarm.expose(guarded.port, 5001);
     const {
       ok,
       errorOf,
       bot: status,
     } = makeCarried(
-      swarm.manager.socket,
+      suite.swarm.manager.socket,
       {
         bots: { a: { ...bot, container: onWorkers, ready: { pattern: 'line 1' } } },
         docker: { registry: address },
@@ -167,7 +148,7 @@ describeWithEngine('what a swarm is given', () => {
 
   it('is taken over by another host, which changes nothing of what runs', async () => {
     const settings = { bots: { a: { ...bot, ready: { pattern: 'line 2' } } }, docker };
-    const first = makeCarried(swarm.manager.socket, settings, shellBot(counts));
+    const first = makeCarried(suite.swarm.manager.socket, settings, shellBot(counts));
     await first.ok('start', 'a');
     const before = await first.bot('a');
     // The host has died: its folder is copied from a backup, without its logs.

@@ -3,41 +3,22 @@
 
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { type Carried, counts, makeCarried, numbers, shellBot } from '../support/carried.ts';
 import { makeDiscord } from '../support/discord.ts';
 import { startBot } from '../support/discord-bot.ts';
-import {
-  describeWithEngine,
-  eventually,
-  loadBaseImages,
-  startRegistry,
-  startSwarm,
-  type TestRegistry,
-  type TestSwarm,
-} from '../support/engine.ts';
+import { describeWithEngine, eventually } from '../support/engine.ts';
 import { until } from '../support/instance.ts';
 import { noticesOf, startSupervisorProcess } from '../support/supervisor.ts';
+import { useSwarm } from '../support/swarm-suite.ts';
 
 describeWithEngine('bots with "runner": "swarm"', () => {
-  let swarm: TestSwarm;
-  let registry: TestRegistry;
-  let docker: { registry: string };
-
-  beforeAll(async () => {
-    // A busy machine must not take a node that is slow for one that is dead.
-    [swarm, registry] = await Promise.all([startSwarm(3, { heartbeatMs: 2_000 }), startRegistry()]);
-    await loadBaseImages(swarm.nodes, ['shell']);
-    docker = { registry: await swarm.expose(registry.port, 5000) };
-  }, 90_000);
-  afterAll(async () => {
-    await Promise.all([swarm?.stop(), registry?.stop()]);
-  });
-
+  const suite = useSwarm();
+  const { docker } = suite;
   const bot = { directory: 'bot', script: 'run.sh', runner: 'swarm' };
   // The manager has to live on when a machine dies.
   const onWorkers = { constraints: ['node.role == worker'], trialSeconds: 3 };
-  const services = async () => swarm.manager.docker.listServices();
+  const services = async () => suite.swarm.manager.docker.listServices();
 
   it('moves there by one word, and back', async () => {
     const local = { directory: 'bot', script: 'run.sh', ready: { pattern: 'line 2' } };
@@ -48,7 +29,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       lines,
       runs,
     } = makeCarried(
-      swarm.manager.socket,
+      suite.swarm.manager.socket,
       { bots: { a: local }, docker },
       { ...shellBot(`#!/bin/sh\n${counts}`) },
     );
@@ -85,7 +66,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
 
   it('comes up elsewhere when its machine dies, says so, and its hooks and its log go on', async () => {
     const carried = makeCarried(
-      swarm.manager.socket,
+      suite.swarm.manager.socket,
       { bots: { a: { ...bot, container: onWorkers, ready: { pattern: 'line 1$' } } }, docker },
       shellBot(counts),
     );
@@ -120,13 +101,16 @@ describeWithEngine('bots with "runner": "swarm"', () => {
     );
     await eventually('five', () => noticesOf(root).some((text) => text.includes('five')));
     const before = await status('a');
-    const node = swarm.nodes.find(({ hostname }) => hostname === before.node);
+    const node = suite.swarm.nodes.find(({ hostname }) => hostname === before.node);
     // Nobody watches when it happens.
     await supervisor.kill();
     await node?.kill();
     onTestFinished(async () => {
       await node?.boot();
-      await eventually('it is back', async () => (await swarm.states())[node?.hostname ?? ''] === 'ready');
+      await eventually(
+        'it is back',
+        async () => (await suite.swarm.states())[node?.hostname ?? ''] === 'ready',
+      );
     });
     supervisor = await startSupervisorProcess(root);
     const after = await eventually(
@@ -188,7 +172,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       lines,
       json,
     } = makeCarried(
-      swarm.manager.socket,
+      suite.swarm.manager.socket,
       { bots: { a: { ...bot, container: onWorkers, ready: { pattern: 'line 2' } } }, docker },
       shellBot(counts),
     );
@@ -237,7 +221,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       lines,
       runs,
     } = makeCarried(
-      swarm.manager.socket,
+      suite.swarm.manager.socket,
       {
         bots: { a: { ...bot, ready: { pattern: 'begun' } } },
         docker,
@@ -263,7 +247,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
     await eventually(
       'the swarm has given it up',
       async () => {
-        const tasks = await swarm.manager.docker.listTasks();
+        const tasks = await suite.swarm.manager.docker.listTasks();
         return tasks.filter(({ Status }) => Status.State === 'failed').length >= 3;
       },
       60_000,
@@ -295,7 +279,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       peek,
       root,
     } = makeCarried(
-      swarm.manager.socket,
+      suite.swarm.manager.socket,
       {
         bots: {
           a: { ...bot, readySeconds: 4, container: { constraints: ['node.labels.disk == ssd'] } },
@@ -313,7 +297,7 @@ describeWithEngine('bots with "runner": "swarm"', () => {
       state: 'waiting',
       detail: expect.stringContaining('no suitable node'),
     });
-    const node = swarm.manager.docker.getNode(swarm.nodes[2]?.nodeId ?? '');
+    const node = suite.swarm.manager.docker.getNode(suite.swarm.nodes[2]?.nodeId ?? '');
     const { Version, Spec } = await node.inspect();
     await node.update({ ...Spec, version: Version.Index, Labels: { disk: 'ssd' } } as never);
     await eventually('it has its node', async () => (await peek('a')).node === 'node-3');
