@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessRow } from '../processes/index.ts';
 
 const afterErrorMs = 1_000;
+const untilAgainMs = 1_000;
 
 /** What is followed, and how. */
 export interface AttendanceOptions {
@@ -27,17 +28,14 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
   let wake = () => {};
 
   const followOne = async (row: ProcessRow, signal: AbortSignal) => {
-    try {
-      await options.follow(row, signal, onChange);
-    } catch (error) {
-      // The look says what is the matter; a log that cannot be followed is asked for again.
-      if (!signal.aborted) await pause(afterErrorMs, signal);
-      if (!signal.aborted) onTrouble(wordsOf(error));
-    } finally {
-      followers.delete(row.id);
-      // Its log has ended, so perhaps it has too.
-      wake();
-    }
+    const trouble = await options.follow(row, signal, onChange).then(() => undefined, wordsOf);
+    // Its log has ended, so perhaps it has too.
+    wake();
+    // Where it has not, its log is asked for again, but not at once: a log may end long before that is settled.
+    await pause(untilAgainMs, signal);
+    if (trouble !== undefined && !signal.aborted) onTrouble(trouble);
+    followers.delete(row.id);
+    wake();
   };
   const refresh = () => {
     const rows = new Map(options.rows().map((row) => [row.id, row]));
