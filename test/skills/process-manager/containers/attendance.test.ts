@@ -70,6 +70,20 @@ it('looks at once when a log ends', async () => {
   await until('it has been looked', () => state.looks > before);
 });
 
+it('does not ask again and again for a log that ends at once although its run goes on', async () => {
+  let begun = 0;
+  const { state } = setUp({
+    follow: async () => {
+      begun++;
+    },
+  });
+  state.rows = [rowOf('a')];
+  const startedAt = performance.now();
+  await looked(state, 40);
+  await until('it is asked for again', () => begun > 1);
+  expect(begun).toBeLessThanOrEqual(2 + (performance.now() - startedAt) / 1_000);
+});
+
 it('tells of a log that cannot be followed, and follows it again', async () => {
   const { state, followers } = setUp();
   state.rows = [rowOf('a')];

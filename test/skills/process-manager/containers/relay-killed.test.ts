@@ -25,14 +25,21 @@ it('processes that relay bring everything once and in order, killed again and ag
   const texts = log.pieces.map(({ bytes, ...piece }) => ({ ...piece, text: bytes.toString() }));
   writeFileSync(source, JSON.stringify(texts));
   const sizeOf = () => statSync(row.stdoutLog, { throwIfNoEntry: false })?.size ?? 0;
-  const start = () => {
-    const words = ['--import', 'tsx', 'test/fixtures/relay.ts', root, row.id, source];
+  const start = (...more: string[]) => {
+    const words = ['--import', 'tsx', 'test/fixtures/relay.ts', root, row.id, source, ...more];
     const child = spawn(process.execPath, words, {
       ...{ cwd: codeRoot, env: cleanEnvironment(), stdio: ['ignore', 'ignore', 'inherit'] },
     });
     onTestFinished(() => void child.kill('SIGKILL'));
     return { child, ended: once(child, 'exit') };
   };
+  // Between its bytes and what is noted of them: the first of all, a later one, and one after a place was noted.
+  for (const appends of ['1', '3', '400']) {
+    const before = sizeOf();
+    expect(await start(appends).ended).toEqual([null, 'SIGKILL']);
+    expect(sizeOf()).toBeGreaterThan(before);
+  }
+  // And wherever it hits them.
   const seen: number[] = [];
   for (let round = 1; round <= rounds; round++) {
     const both = [start(), start()];

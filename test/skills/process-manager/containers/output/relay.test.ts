@@ -239,4 +239,26 @@ describe('a relay', () => {
     relays.bring();
     expect(relays.history().toString()).toBe(log.bytes.toString());
   });
+
+  it('disturbs nobody while it passes on what others have brought long ago', () => {
+    const { engine, database, root } = makeEngine();
+    const log = createEngineLog('first');
+    const relays = createRelays(database, insertRun(engine.processes.registry, root, { name: 'bot' }), log);
+    const print = (times: number) => {
+      for (let count = 0; count < times; count++)
+        log.print({ kind: 'line', stream: 1, afterNs: second, lateNs: 0 });
+    };
+    relays.begin(0);
+    print(8);
+    relays.take(0, 100);
+    log.putClockBack(60_000);
+    print(3);
+    relays.take(0, 100);
+    relays.begin(1);
+    for (let count = 0; count < 11; count++) relays.take(1, 1);
+    print(3);
+    relays.take(0, 100);
+    expect([relays.isOpen(0), relays.isOpen(1)]).toEqual([true, true]);
+    expect(relays.history().toString()).toBe(log.bytes.toString());
+  });
 });
