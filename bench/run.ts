@@ -13,6 +13,7 @@ import { lastLines } from './families/last-lines.ts';
 import { loadMemory } from './families/load-memory.ts';
 import { managerMemory } from './families/manager-memory.ts';
 import { matching } from './families/matching.ts';
+import { registrySize } from './families/registry-size.ts';
 import { releases } from './families/releases.ts';
 import { restartStorm } from './families/restart-storm.ts';
 import { spawn } from './families/spawn.ts';
@@ -33,6 +34,7 @@ const families: readonly Family[] = [
   spawn,
   exitToHook,
   adopt,
+  registrySize,
   releases,
   switching,
   idleMemory,

@@ -65,7 +65,7 @@ const instance = openInstance({
   migrations: dashboardMigrations,
 });
 const chat = createPageChat({
-  ...{ database: instance.database, clock, mask: (text: string) => text },
+  ...{ database: instance.database, clock, mask: (text: string) => text, finished: (text: string) => text },
   logger: createLogger(() => {}),
 });
 const page = startDashboard({

@@ -17,7 +17,13 @@ import {
   pageChannel,
   startDashboard,
 } from './dashboard/index.ts';
-import { checkDiscord, type Discord, discordMigrations, startDiscord } from './discord/index.ts';
+import {
+  checkDiscord,
+  type Discord,
+  discordMigrations,
+  finishedPart,
+  startDiscord,
+} from './discord/index.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { type Instance, openInstance, skillsFolder } from './instance.ts';
 import { createLogger } from './log.ts';
@@ -110,7 +116,8 @@ async function open(root: string, heartbeat: Heartbeat | undefined, pulse: Pulse
   });
   const { config, database } = instance;
   const mask = createMask(config.environment.secrets);
-  const pageChat = createPageChat({ database, clock, logger, mask });
+  const finished = (text: string) => finishedPart(text, config.environment.secrets);
+  const pageChat = createPageChat({ database, clock, logger, mask, finished });
   const notify: Discord['notify'] = (notice) => {
     // What was asked for on the page is told there; where nobody wants Discord, the page is where people look.
     if (isPageChannel(notice.channel) || discord.state() === 'off') pageChat.notice(notice.text);

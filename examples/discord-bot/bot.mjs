@@ -4,10 +4,12 @@ import { Client } from 'discord.js';
 import { openProcessManager } from 'understudy/process-manager';
 
 const manager = openProcessManager({ root: process.cwd() });
-const owners = (process.env.DISCORD_OWNER_ID ?? '').split(',');
+const owners = (process.env.DISCORD_OWNER_ID ?? '').split(/[\s,]+/);
 const api = process.env.DISCORD_API ?? 'https://discord.com/api';
 const client = new Client({ intents: ['Guilds'], rest: { api } });
 
+// Without this, an interaction that Discord has forgotten would end the bot.
+client.on('error', console.error);
 client.once('clientReady', () => client.application.commands.set(manager.slashCommands));
 client.on('interactionCreate', async (interaction) => {
   if (!interaction.isChatInputCommand()) return;

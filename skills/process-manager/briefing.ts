@@ -88,10 +88,14 @@ async function botLines(engine: Engine, say: Say): Promise<string[]> {
   return bots.map((bot, index) => (index < mostLines ? `- ${botLine(engine, bot, say)}` : bot.name));
 }
 
-function botLine(engine: Engine, { name, state, pid, process, detail }: BotStatus, say: Say): string {
+function botLine(
+  engine: Engine,
+  { name, state, pid, process, detail, runner, node }: BotStatus,
+  say: Say,
+): string {
   const row = process === null ? undefined : engine.processes.registry.find(process);
   const parts = [
-    `${state}${pid === null ? '' : `, PID ${pid}`}`,
+    `${state}${pid === null ? '' : `, PID ${pid}`}${runner === 'local' ? '' : `, on ${node === null ? runner : `node ${node} of the ${runner}`}`}`,
     ...(detail === null ? [] : [say(detail, longestText)]),
     ...(row ? aboutRun(engine, row, say) : []),
   ];

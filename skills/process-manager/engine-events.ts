@@ -10,8 +10,11 @@ export function engineEvents({
   hooks,
   history,
   clock,
+  isAskedFor,
 }: {
   readonly hooks: () => Hooks;
+  /** True while somebody waits for a bot to be started anew. */
+  isAskedFor(bot: string): boolean;
   readonly history: History;
   readonly clock: Clock;
 }): EngineEvents {
@@ -35,6 +38,8 @@ export function engineEvents({
     succeeded: (before, next) => {
       hooks().carryOver(before.id, next.id);
       if (next.bot === null || before.runner !== 'swarm' || before.stopReason !== null) return;
+      // Whoever asked for it has an entry of their own.
+      if (isAskedFor(next.bot)) return;
       const where = next.node === null ? '' : ` on ${next.node}`;
       note(
         'restart',

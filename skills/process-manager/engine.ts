@@ -35,7 +35,12 @@ export function createEngine(host: Host<Settings>): Engine {
       makeEngine: (name, surroundings) =>
         makeEngine(name, surroundings, {
           settings: () => host.readSettings().docker,
-          events: engineEvents({ hooks, history: host.history, clock: host.clock }),
+          events: engineEvents({
+            hooks,
+            history: host.history,
+            clock: host.clock,
+            isAskedFor: (bot) => bots().isAskedFor(bot),
+          }),
           bots: () => bots().carried(),
         }),
     }),

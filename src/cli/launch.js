@@ -75,6 +75,7 @@ async function makeBundle() {
       external: [
         ...['@ai-sdk/anthropic', '@ai-sdk/openai-compatible', '@hono/node-server', 'ai', 'hono'],
         ...['@modelcontextprotocol/server', 'better-sqlite3', 'esbuild', 'execa', 'pino', 'tsx', 'yaml'],
+        ...['dockerode', 'tar-fs', '@balena/dockerignore'],
       ],
       banner: {
         js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",

@@ -59,6 +59,12 @@ export async function runCall(
   }
 }
 
+/** True of a refusal that stays one until the bot is restarted: asking again would only fill the history. */
+export function isLasting(error: unknown): boolean {
+  const { code } = describeFailure(error);
+  return /^(staging_role|not_permitted|denied_by_policy|not_confirmed|unknown_tool)$/.test(code);
+}
+
 /** What people read of an error. */
 export function describeFailure(error: unknown): Pick<Failure, 'code' | 'message' | 'hint'> {
   if (isFailure(error)) return { code: error.code, message: error.message, hint: error.hint };

@@ -60,13 +60,15 @@ export interface PageChatOptions {
   readonly logger: Logger;
   /** Hides secrets. */
   mask(text: string): string;
+  /** A text that is still being written, without an end that may become a secret. */
+  finished(text: string): string;
 }
 
 /** The conversation of an instance, with what was said before. */
-export function createPageChat({ database, clock, logger, mask }: PageChatOptions): PageChat {
+export function createPageChat({ database, clock, logger, mask, finished }: PageChatOptions): PageChat {
   const store = createStore(database, clock, logger);
   const questions = createQuestions(clock, mask);
-  const asked = new Map<string, Question>();
+  const asked = new Map<string, { expiresAt: number; question: Question }>();
   const listeners = new Set<() => void>();
   const changed = () => {
     for (const listener of listeners) listener();
@@ -74,7 +76,12 @@ export function createPageChat({ database, clock, logger, mask }: PageChatOption
   return {
     questions,
     messages: store.all,
-    asked: () => [...asked.values()],
+    asked: () => {
+      const now = clock.now();
+      return [...asked].map(([id, { expiresAt, question }]) => {
+        return { ...question, id, leftMs: Math.max(0, expiresAt - now) };
+      });
+    },
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -98,7 +105,7 @@ export function createPageChat({ database, clock, logger, mask }: PageChatOption
         changed();
       };
       return {
-        write: (text) => put({ text: mask(text) }),
+        write: (text) => put({ text: mask(finished(text)) }),
         doing: (note) => put({ doing: mask(note) }),
         finish: async (text) => {
           put({ text: mask(text), state: 'done', doing: '' });
@@ -114,7 +121,7 @@ export function createPageChat({ database, clock, logger, mask }: PageChatOption
       try {
         if (signal?.aborted) return false;
         return await questions.ask(confirmation, (question) => {
-          asked.set(id, question);
+          asked.set(id, { expiresAt, question });
           changed();
         });
       } finally {
@@ -143,11 +150,14 @@ function createStore(database: () => Database, clock: Clock, logger: Logger) {
     attempt(() =>
       database().prepare("UPDATE dashboard_messages SET state = 'cut' WHERE state = 'growing'").run(),
     );
-    const newest = database()
-      .prepare<[number], Message>(
-        'SELECT id, at, author, state, text FROM dashboard_messages ORDER BY id DESC LIMIT ?',
-      )
-      .all(keptMessages);
+    let newest: Message[] = [];
+    attempt(() => {
+      newest = database()
+        .prepare<[number], Message>(
+          'SELECT id, at, author, state, text FROM dashboard_messages ORDER BY id DESC LIMIT ?',
+        )
+        .all(keptMessages);
+    });
     messages = newest.reverse();
     return messages;
   };

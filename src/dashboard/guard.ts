@@ -63,12 +63,23 @@ export function createGuard({ token, key, clock, port }: GuardOptions): Middlewa
     const answer = foreign(context, port()) ?? letIn(context);
     if (answer) return answer;
     if (!isGoodCookie(key, getCookie(context, name) ?? '', clock.now())) {
+      if (isFromElsewhere(context)) return context.html(again);
       return refuse(context, 401, 'not_let_in', 'This page is opened with the address that the bot prints.');
     }
     await next();
     return undefined;
   };
 }
+
+/** Whoever follows a link of another site brings no cookie, by `SameSite=Strict`, even if they just got it. */
+function isFromElsewhere(context: Context): boolean {
+  const site = context.req.header('sec-fetch-site');
+  return context.req.path === '/' && (site === 'cross-site' || site === 'same-site');
+}
+
+/** Asks the browser to come again, from here. It says the same to everybody, and cannot go on for ever. */
+const again =
+  '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>Understudy</title></html>';
 
 /** The refusal of a request that another page, or another name for this machine, may have made. */
 function foreign(context: Context, port: number): Response | undefined {

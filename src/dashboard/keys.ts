@@ -4,8 +4,10 @@
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
+  accessSync,
   chmodSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -64,6 +66,14 @@ export function removeAddress(root: string): void {
 export function findPage(root: string): string {
   const address = readAddress(root);
   if (address && isAlive(address.pid)) return address.url;
+  const path = join(root, 'memory/dashboard.address');
+  if (!address && existsSync(path) && !isReadable(path)) {
+    throw new Failure(
+      'dashboard_of_another',
+      `${path} can be read by the user alone that the bot runs as.`,
+      'Say this as that user: whoever has the address may do everything.',
+    );
+  }
   throw new Failure(
     'no_dashboard',
     'No bot of this instance offers its page now.',
@@ -76,6 +86,15 @@ function readAddress(root: string): z.infer<typeof addressSchema> | undefined {
     return addressSchema.parse(parse(readFileSync(join(root, 'memory/dashboard.address'), 'utf8')));
   } catch {
     return undefined;
+  }
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -84,9 +84,10 @@ function createReader(dispatcher: Dispatcher, process: string, kind: LogLine['st
     }
     const gap = !isFirst && lines.length === count && (lines[0]?.at ?? 0) > (last?.at ?? 0);
     const isWhole = isFirst && lines.length < firstLines + context;
-    const fresh = bounded((isFirst && !isWhole) || gap ? lines.slice(context) : lines.filter(isNew));
+    const all = (isFirst && !isWhole) || gap ? lines.slice(context) : lines.filter(isNew);
+    const fresh = bounded(all);
     last = fresh.at(-1) ?? last;
-    return { lines: fresh, gap: gap || fresh.length < lines.filter(isNew).length - context, reset };
+    return { lines: fresh, gap: gap || (!isFirst && fresh.length < all.length), reset };
   };
 }
 

@@ -3,14 +3,12 @@
 
 import { z } from 'zod';
 import type { Dispatcher } from '../../skills/tool.ts';
-import { describeFailure } from './calls.ts';
+import { describeFailure, isLasting } from './calls.ts';
 import type { Message, PageChat } from './chat.ts';
 import { pageOwner, type Timing } from './options.ts';
 import type { EventStream } from './streams.ts';
 
 const mostProcesses = 200;
-/** A refusal of this kind stays one until the bot is restarted, and asking again would only fill the history. */
-const lasting = /^(staging_role|not_permitted|denied_by_policy|not_confirmed|unknown_tool)$/;
 const afterErrorMs = 10_000;
 
 const rowSchema = z.looseObject({ name: z.string() });
@@ -29,7 +27,7 @@ export interface Overview {
 /** Begins to look with the first page. */
 export function createOverview(dispatcher: Dispatcher, chat: PageChat, timing: Timing): Overview {
   const pages = new Set<EventStream>();
-  let state: State = { rows: new Map(), problem: null, isKnown: false };
+  let state: State = { rows: new Map(), problem: null, isKnown: false, isRefused: false };
   let timer: NodeJS.Timeout | undefined;
   let isLooking = false;
   const wakeAll = () => {
@@ -47,8 +45,7 @@ export function createOverview(dispatcher: Dispatcher, chat: PageChat, timing: T
     const pause = state.problem
       ? afterErrorMs
       : Math.max(timing.lookMs, (performance.now() - startedAt) * 10);
-    if (pages.size > 0 && !lasting.test(state.problem?.code ?? ''))
-      timer = setTimeout(() => void look(), pause);
+    if (pages.size > 0 && !state.isRefused) timer = setTimeout(() => void look(), pause);
   };
   return {
     async show(stream, hello) {
@@ -74,6 +71,8 @@ interface State {
   readonly rows: ReadonlyMap<string, string>;
   readonly problem: ReturnType<typeof describeFailure> | null;
   readonly isKnown: boolean;
+  /** It makes no sense to ask again. */
+  readonly isRefused: boolean;
 }
 
 async function lookAt(dispatcher: Dispatcher, before: State): Promise<State> {
@@ -88,9 +87,9 @@ async function lookAt(dispatcher: Dispatcher, before: State): Promise<State> {
       rows.set(`bot:${bot.name}`, JSON.stringify({ ...bot, memoryBytes: memory }));
     }
     for (const process of processes) rows.set(`process:${process.id}`, JSON.stringify(process));
-    return { rows, problem: null, isKnown: true };
+    return { rows, problem: null, isKnown: true, isRefused: false };
   } catch (error) {
-    return { ...before, problem: describeFailure(error) };
+    return { ...before, problem: describeFailure(error), isRefused: isLasting(error) };
   }
 }
 
@@ -128,7 +127,7 @@ async function tellChanges(
 function createKnown(chat: PageChat) {
   let rows: ReadonlyMap<string, string> | undefined;
   let problem = 'null';
-  let asked = '[]';
+  let asked = '';
   let messages = new Map<number, Message>();
   return {
     news(state: State): [string, unknown][] {
@@ -146,8 +145,9 @@ function createKnown(chat: PageChat) {
       if (fresh.length > 0) news.push(['messages', fresh]);
       messages = new Map(all.map((message) => [message.id, message]));
       const questions = chat.asked();
-      if (JSON.stringify(questions) !== asked) news.push(['questions', questions]);
-      asked = JSON.stringify(questions);
+      const ids = questions.map(({ id }) => id).join();
+      if (ids !== asked) news.push(['questions', questions]);
+      asked = ids;
       return news;
     },
   };

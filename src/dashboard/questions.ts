@@ -12,7 +12,8 @@ export interface Question {
   readonly question: string;
   /** The exact input, in words. */
   readonly input: string;
-  readonly expiresAt: number;
+  /** How long it is open still; a moment would be another one on a machine whose clock is wrong. */
+  readonly leftMs: number;
 }
 
 /** The open questions of this process. */
@@ -40,7 +41,8 @@ export function createQuestions(clock: Clock, mask: (text: string) => string): Q
     ask({ id, tool, question, input, expiresAt }, show) {
       return new Promise((resolve) => {
         open.set(id, { expiresAt, resolve });
-        show?.({ id, tool, question, input: mask(JSON.stringify(input, null, 1)), expiresAt });
+        const leftMs = Math.max(0, expiresAt - clock.now());
+        show?.({ id, tool, question, input: mask(JSON.stringify(input, null, 1)), leftMs });
       });
     },
     answer(id, yes) {

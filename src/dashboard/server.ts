@@ -10,7 +10,7 @@ import { stream as streamed } from 'hono/streaming';
 import { z } from 'zod';
 import { Failure, isFailure } from '../../skills/tool.ts';
 import { findAssets } from './assets.ts';
-import { describeFailure, runCall } from './calls.ts';
+import { type CallEvent, describeFailure, runCall } from './calls.ts';
 import { describeTools } from './catalogue.ts';
 import { createGuard } from './guard.ts';
 import { makeToken, readKept, removeAddress, writeAddress, writeKept } from './keys.ts';
@@ -22,6 +22,7 @@ import { takeSamples } from './usage.ts';
 
 const mostBodyBytes = 64 * 1024;
 const mostCalls = 20;
+const mostWaiting = 50;
 const longestMessage = 8_000;
 
 const callSchema = z.strictObject({
@@ -58,6 +59,8 @@ export async function startServer(options: DashboardOptions): Promise<PageServer
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
   server.maxConnections = 100;
+  // A connection that could not be taken, for want of file handles for example, must not end the bot.
+  server.on('error', (error) => logger.warn({ error: error.message }, 'a connection to the page failed'));
   try {
     port = await listenSomewhere(server, options.config.dashboard.port, kept.port);
   } catch (error) {
@@ -166,16 +169,18 @@ async function call(
     const gone = new AbortController();
     out.onAbort(() => gone.abort());
     let written = Promise.resolve();
+    let waiting = 0;
+    const tell = (event: CallEvent) => {
+      // A page that does not read needs no more of the steps than this; whatever else happens, it gets to know.
+      if (event.type === 'progress' && waiting >= mostWaiting) return;
+      waiting += 1;
+      written = written.then(async () => {
+        await out.write(`${JSON.stringify(event)}\n`);
+        waiting -= 1;
+      });
+    };
     try {
-      await runCall(
-        options,
-        options.chat.questions,
-        request,
-        (event) => {
-          written = written.then(async () => void (await out.write(`${JSON.stringify(event)}\n`)));
-        },
-        gone.signal,
-      );
+      await runCall(options, options.chat.questions, request, tell, gone.signal);
       await written;
     } finally {
       calls.count -= 1;

@@ -46,9 +46,6 @@ export function createStreams(onError: (error: unknown) => void): Streams {
       open.add(gone);
       return streamSSE(context, async (sse) => {
         sse.onAbort(() => gone.abort());
-        const stop = new Promise<void>((resolve) => {
-          gone.signal.addEventListener('abort', () => resolve());
-        });
         let wakeUp = () => {};
         const rest = (ms: number, isLight: boolean) =>
           new Promise<boolean>((resolve) => {
@@ -68,7 +65,7 @@ export function createStreams(onError: (error: unknown) => void): Streams {
           await run({
             gone: gone.signal,
             wake: () => wakeUp(),
-            send: (event, data) => Promise.race([sse.writeSSE({ event, data: JSON.stringify(data) }), stop]),
+            send: (event, data) => orGone(gone.signal, sse.writeSSE({ event, data: JSON.stringify(data) })),
             rest: (ms) => rest(ms, true),
             pause: async (ms) => void (await rest(ms, false)),
           });
@@ -84,4 +81,20 @@ export function createStreams(onError: (error: unknown) => void): Streams {
       for (const gone of open) gone.abort();
     },
   };
+}
+
+/** No race against one promise that lasts as long as the stream: that would keep something of every event. */
+function orGone(gone: AbortSignal, done: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      gone.removeEventListener('abort', end);
+      resolve();
+    };
+    gone.addEventListener('abort', end);
+    if (gone.aborted) end();
+    done.then(end, (error: unknown) => {
+      gone.removeEventListener('abort', end);
+      reject(error);
+    });
+  });
 }

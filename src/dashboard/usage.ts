@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import type { Clock, Dispatcher, Logger } from '../../skills/tool.ts';
-import { describeFailure } from './calls.ts';
+import { describeFailure, isLasting } from './calls.ts';
 import { pageOwner, type Timing } from './options.ts';
 import type { EventStream } from './streams.ts';
 
@@ -47,18 +47,28 @@ export function takeSamples(dispatcher: Dispatcher, clock: Clock, logger: Logger
     if (byName.size > mostNames && oldest !== undefined) byName.delete(oldest);
     return sample;
   };
-  const takeAll = async () => {
+  /** False once it makes no sense to go on. */
+  const attempt = async (act: () => Promise<unknown>): Promise<boolean> => {
     try {
-      const { bots } = listSchema.parse(await ask('list', { limit: 1 }));
-      for (const { name } of bots.filter(({ pid }) => pid !== null).slice(0, mostBots)) await take(name);
+      await act();
+      return true;
     } catch (error) {
       logger.debug({ error: String(error) }, 'no sample for the charts this time');
+      return !isLasting(error);
     }
   };
+  const takeAll = () =>
+    attempt(async () => {
+      const { bots } = listSchema.parse(await ask('list', { limit: 1 }));
+      for (const { name } of bots.filter(({ pid }) => pid !== null).slice(0, mostBots)) {
+        // One that cannot be looked at keeps nobody from seeing the others.
+        if (!(await attempt(() => take(name)))) isStopped = true;
+        if (isStopped) return;
+      }
+    });
   let timer: NodeJS.Timeout | undefined;
   const loop = async () => {
-    await takeAll();
-    if (!isStopped) timer = setTimeout(() => void loop(), timing.quietSampleMs);
+    if ((await takeAll()) && !isStopped) timer = setTimeout(() => void loop(), timing.quietSampleMs);
   };
   let isStopped = false;
   timer = setTimeout(() => void loop(), timing.quietSampleMs);

@@ -10,6 +10,7 @@ import type { DiscordState } from './connection.ts';
 import { createNoticeStore } from './notices.ts';
 import type { DiscordOptions } from './surroundings.ts';
 
+export { finishedPart } from './chat/unfinished.ts';
 export { discordMigrations } from './migrations.ts';
 export type { DiscordOptions } from './surroundings.ts';
 

@@ -65,11 +65,12 @@ export interface ProcessManager {
   /**
    * Carries out what somebody typed, by their rights, and says what became of it: also what went wrong, which is why
    * this never rejects. Where the policy asks first (`promote`, `rollback`, unknown commands), `caller.confirm` does.
+   * Whatever surface the actor names, it is Discord's: masked, and not confirmed by having been typed.
    */
   answer(asked: AskedCommand, actor: Actor, caller?: Caller): Promise<Reply>;
   /** Fires hooks, restarts bots and trims logs from now on. */
   start(bot?: Partial<Omit<Bot, 'dispatcher'>>): Required<Running>;
-  /** Closes the database; what was started runs on. */
+  /** Ends what `start` began and closes the database; bots and processes run on. */
   close(): void;
 }
 
@@ -81,6 +82,8 @@ export function openProcessManager(options: ProcessManagerOptions): ProcessManag
   const loaded = { skills: [processManager], failures: [] };
   const instance = openInstance({ root, loaded, environment, logger });
   const tools = instance.catalogue.entries;
+  const started = new Set<Required<Running>>();
+  let isClosed = false;
   const verbs = new Map(tools.map(({ tool, skill }) => [tool.name, skill.prefix]));
   // What comes out of the dispatcher is masked already.
   const writer = createWriter((text) => text, verbs);
@@ -91,12 +94,13 @@ export function openProcessManager(options: ProcessManagerOptions): ProcessManag
     slashCommands: structuredClone(commandsOf(tools, () => false).commands) as SlashCommands,
     async answer({ commandName, options: { data } }, actor, caller) {
       try {
+        if (isClosed) throw closed;
         const [verb] = data;
         const found = findTool(tools, commandName, verb?.name ?? null);
         if (!found || !verb) throw unknownCommand;
         const { tool } = found;
         const output = await instance.dispatcher.call(
-          actor,
+          { ...actor, surface: 'discord' },
           tool.name,
           inputOf(tool, verb.options ?? []),
           caller,
@@ -108,10 +112,19 @@ export function openProcessManager(options: ProcessManagerOptions): ProcessManag
       }
     },
     start(bot = {}) {
+      if (isClosed) throw closed;
       const notify: Bot['notify'] = ({ text }) => logger.info({}, text);
-      return instance.startSkills({ notify, ...bot });
+      const running = instance.startSkills({ notify, ...bot });
+      started.add(running);
+      return running;
     },
-    close: instance.close,
+    close() {
+      isClosed = true;
+      // Whatever still ran would work on a closed database, and keep others from supervising.
+      for (const running of started) running.stop();
+      started.clear();
+      instance.close();
+    },
   };
 }
 
@@ -121,6 +134,12 @@ const unknownCommand = new Failure(
   'unknown_command',
   'This is no command of the process manager.',
   'Type / to see those that there are.',
+);
+
+const closed = new Failure(
+  'closed',
+  'This process manager was closed by its program.',
+  'Open it anew: openProcessManager({ root })',
 );
 
 function replyOf({ content, files = [] }: Payload): Reply {

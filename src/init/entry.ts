@@ -2,7 +2,7 @@
 // to the first file. It reads, runs nothing, and does not guess between several: then all of them are named.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Failure } from '../../skills/tool.ts';
 import { splitWords } from './words.ts';
 
@@ -34,7 +34,7 @@ export function readManifest(folder: string): Manifest | undefined {
   const text = textOf(join(folder, 'package.json'));
   if (text === undefined) return undefined;
   try {
-    const manifest: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
+    const manifest: unknown = JSON.parse(text);
     if (typeof manifest === 'object' && manifest !== null && !Array.isArray(manifest))
       return manifest as Manifest;
   } catch {
@@ -45,6 +45,13 @@ export function readManifest(folder: string): Manifest | undefined {
     `${join(folder, 'package.json')} is not valid JSON.`,
     'Mend it, then try again.',
   );
+}
+
+/** Whether Node takes files ending in .js for CommonJS, as the nearest package.json says, in whatever folder above. */
+export function isCommonJs(folder: string): boolean {
+  const manifest = readManifest(folder);
+  if (manifest) return manifest.type === 'commonjs';
+  return dirname(folder) !== folder && isCommonJs(dirname(folder));
 }
 
 /** The Python that the bot's packages are installed for. */
@@ -102,7 +109,8 @@ function nodeCommand(folder: string, file: string): string[] {
 
 function pythonWritten(folder: string): Entry[] {
   const project = textOf(join(folder, 'pyproject.toml')) ?? '';
-  const section = /^\[(?:project|tool\.poetry)\.scripts\]\s*\n((?:(?!\[).*\n?)*)/m.exec(project)?.[1] ?? '';
+  const section =
+    /^\[(?:project|tool\.poetry)\.scripts\][^\S\n]*(?:#.*)?\n((?:(?!\[).*\n?)*)/m.exec(project)?.[1] ?? '';
   const scripts = [...section.matchAll(/^\s*["']?([\w.-]+)["']?\s*=\s*["']([\w.]+):(\w+)["']/gm)];
   const { program } = findPython(folder);
   return scripts.map(([, name = '', module = '', start = '']) => ({
@@ -155,7 +163,10 @@ function isFile(folder: string, file: string): boolean {
 
 function textOf(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    // As editors on Windows write it: with a mark at its head, and with line ends of two characters.
+    return readFileSync(path, 'utf8')
+      .replace(/^\uFEFF/, '')
+      .replaceAll('\r\n', '\n');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new Failure(

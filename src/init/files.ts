@@ -2,8 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { findData } from './data.ts';
-import { findPython, readManifest } from './entry.ts';
+import { findPython, isCommonJs, readManifest } from './entry.ts';
 import { joinWords } from './words.ts';
 
 /** A bot that knows nothing of heartbeats is taken to work once it has run for so long. */
@@ -23,8 +24,8 @@ export function filesOf(
 ): { path: string; content: string }[] {
   const name = nameOf(folder);
   const watchdog = readFileSync(join(codeRoot, 'watchdog.js'), 'utf8');
-  // Where package.json says that .js is CommonJS, the watchdog needs another name, and stays reachable under its own.
-  const isCommon = readManifest(folder)?.type === 'commonjs';
+  // Where .js is CommonJS, the watchdog needs another name, and stays reachable under its own.
+  const isCommon = isCommonJs(folder);
   return [
     { path: 'staging/SOUL.md', content: soul(name) },
     { path: 'staging/IDENTITY.md', content: identity(name) },
@@ -120,7 +121,12 @@ function identity(name: string): string {
 function environmentExample(folder: string): string {
   const names = ['.env.example', '.env'].flatMap((file) => {
     try {
-      return [...readFileSync(join(folder, file), 'utf8').matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=/gm)];
+      const text = readFileSync(join(folder, file), 'utf8').replace(/^\uFEFF/, '');
+      // The last line of a key of several lines looks like a name, too, and is a secret.
+      const known = parseEnv(text);
+      return [...text.matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=/gm)].filter(
+        ([, name = '']) => known[name] !== undefined,
+      );
     } catch {
       return [];
     }

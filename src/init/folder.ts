@@ -14,6 +14,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Failure } from '../../skills/tool.ts';
 import { loadConfig } from '../config.ts';
 
+/** Folders of the system, and those that hold the homes and the data of everybody. */
+const shared =
+  /^\/(bin|boot|dev|etc|home|lib\w*|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|usr\/local|var|var\/(cache|lib|local|log|mail|opt|run|spool|tmp|www)|Users|Applications|Library|System|Volumes)$/;
+
 /** What `init` puts into staging/. */
 const stagingNames = ['SOUL.md', 'IDENTITY.md', '.env.example', 'memory'];
 
@@ -33,18 +37,8 @@ export function requireFolder(named: string, codeRoot: string, home = homedir())
     );
   }
   const real = realpathSync(folder);
-  const forbidden = [
-    realOf(home),
-    dirname(realOf(home)),
-    '/',
-    '/tmp',
-    '/usr',
-    '/etc',
-    '/var',
-    '/opt',
-    '/srv',
-  ];
-  if (forbidden.includes(real) || dirname(real) === real) {
+  const isAbove = `${realOf(home)}/`.startsWith(`${real}/`);
+  if (isAbove || shared.test(real) || dirname(real) === real) {
     throw new Failure(
       'init_refused',
       `${real} is no bot's own folder, and everything in it would belong to the bot.`,

@@ -9,9 +9,10 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../../skills/tool.ts';
 import { findData } from './data.ts';
 import { type Entry, findEntries } from './entry.ts';
@@ -54,6 +55,7 @@ export function initInstance(request: InitRequest): InitAnswer {
   const root = requireFolder(request.folder, request.codeRoot);
   const wasInstance = existsSync(join(root, 'config.json'));
   requireRoom(root);
+  requirePattern(request.readyPattern);
   const { command, from } = chooseEntry(root, request);
   const data = wasInstance ? [] : findData(root, command);
   const files = filesOf(root, request.codeRoot, { command, readyPattern: request.readyPattern });
@@ -75,9 +77,8 @@ export function initInstance(request: InitRequest): InitAnswer {
     kept: kept.map(({ path }) => path),
     ignored: lines,
     notes: [
-      ...(wasInstance && request.command !== undefined
-        ? [`config.json says how the bot is started, and was left as it was: --command changes nothing.`]
-        : []),
+      ...ignoredOptions(request, wasInstance),
+      ...ownerNote(root),
       ...typeScriptNote(command),
       ...(data.length > 0
         ? [
@@ -92,6 +93,41 @@ export function initInstance(request: InitRequest): InitAnswer {
         .map(({ path }) => `${path} is another version than this one's, and was left as it was.`),
     ],
   };
+}
+
+/** By a pattern that is none no version would ever count as working. */
+function requirePattern(pattern: string | undefined): void {
+  try {
+    new RegExp(pattern ?? '');
+  } catch (error) {
+    throw new Failure(
+      'usage',
+      `--ready-pattern '${pattern}' is no pattern: ${(error as Error).message}`,
+      'It is a regular expression. Put a backslash before characters that mean only themselves: \\( \\) \\[ \\* \\+ \\?',
+      { cause: error },
+    );
+  }
+}
+
+/** An instance was told already what these would say. */
+function ignoredOptions({ command, readyPattern }: InitRequest, wasInstance: boolean): string[] {
+  const given = [
+    ...(command === undefined ? [] : ['--command']),
+    ...(readyPattern === undefined ? [] : ['--ready-pattern']),
+  ];
+  if (!wasInstance || given.length === 0) return [];
+  return [
+    `config.json was left as it was, so ${given.join(' and ')} changed nothing: write it there, under "live".`,
+  ];
+}
+
+/** What root adds, nobody else can write; and git tells root nothing of a repository of somebody else's. */
+function ownerNote(root: string): string[] {
+  const { uid, gid } = statSync(root);
+  if (process.getuid?.() !== 0 || uid === 0) return [];
+  return [
+    `This is said by root, and the folder is another user's, who could not write what is added: chown -R ${uid}:${gid} ${joinWords([root])}. Better say it as that user.`,
+  ];
 }
 
 /** Only newer versions of Node run TypeScript by themselves. */
@@ -137,17 +173,30 @@ function typedEntry(root: string, typed: string): Entry {
   if (!words || program === undefined || program === '') {
     throw new Failure('usage', `--command '${typed}' is no command.`, 'For example: --command "node bot.js"');
   }
+  if (/^\w+=/.test(program) || isForShell(typed)) {
+    throw new Failure(
+      'usage',
+      `--command '${typed}' is for a shell, and the bot is started without one.`,
+      `Give it one: --command ${joinWords([joinWords(['sh', '-c', typed])])}`,
+    );
+  }
+  // From the folder of the bot, wherever this is typed.
   const lost = words.find(
-    (word) => /^[\w./-]+\.([mc]?[jt]s|py)$/.test(word) && !existsSync(join(root, word)),
+    (word) => /^[\w./-]+\.([mc]?[jt]s|py)$/.test(word) && !existsSync(resolve(root, word)),
   );
-  if (lost !== undefined && !existsSync(lost)) {
+  if (lost !== undefined) {
     throw new Failure(
       'init_no_file',
-      `${join(root, lost)} is not there.`,
+      `${resolve(root, lost)} is not there.`,
       'Give the path as seen from the folder of the bot.',
     );
   }
   return { command: words, from: '--command' };
+}
+
+/** Whether anything in it that stands in no quotes means more to a shell than itself. */
+function isForShell(typed: string): boolean {
+  return /[&|;<>`$]|(^|\s)~/.test(typed.replaceAll(/\\.|'[^']*'|"(?:[^"\\]|\\.)*"/g, ''));
 }
 
 /** An instance knows it already. */
@@ -186,8 +235,10 @@ function missingLines(root: string): string[] {
 
 function addLines(path: string, lines: readonly string[]): void {
   const present = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  const gap = present === '' ? '' : present.endsWith('\n') ? '\n' : '\n\n';
-  appendFileSync(path, `${gap}# Understudy: what this instance keeps for itself.\n${lines.join('\n')}\n`);
+  const end = present.includes('\r\n') ? '\r\n' : '\n';
+  const gap = present === '' ? '' : present.endsWith('\n') ? end : end + end;
+  const all = ['# Understudy: what this instance keeps for itself.', ...lines];
+  appendFileSync(path, gap + all.map((line) => line + end).join(''));
 }
 
 /** Whole or not at all, and never over something that is there. */

@@ -12,13 +12,21 @@ export { claimStdout } from './pipe.ts';
 /** A client that closes the input does not wait long before it kills. */
 const clearingUpMs = 800;
 
+const longestReason = 500;
+const noMessage =
+  'the client sent something that is no message of MCP; it was passed over, and gets no answer';
+
 /** Serves until the input ends, the output is closed, or it is told to stop. */
 export async function serveMcp(options: McpOptions): Promise<void> {
   const { input, output, stop, logger } = options;
   const { Server, serveStdio, StdioServerTransport } = await loadPackage();
   const calls = createCalls(options);
   const transport = new StdioServerTransport(input, output);
-  const report = (error: Error) => logger.warn({ error: error.message }, 'the connection');
+  const report = (error: Error) => {
+    // The package tells in pages of JSON which of its schemas a message does not fit.
+    if (error.name === 'ZodError') logger.warn({}, noMessage);
+    else logger.warn({ error: error.message.slice(0, longestReason) }, 'the connection');
+  };
   const handle = serveStdio(
     ({ era }) => {
       const server = new Server(

@@ -4,6 +4,7 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../skills/tool.ts';
+import { leftovers } from './leftovers.ts';
 import { type Choice, requireManager, runCommand, surroundingsOf } from './machine.ts';
 import { planService } from './plan.ts';
 import { type Command, type Manager, marker, type Scope, type Service } from './service.ts';
@@ -60,24 +61,27 @@ export function installService(request: ServiceRequest): ServiceAnswer {
     );
   }
   const commands = service.enable.map(({ words }) => words);
-  const isRunning = existsSync(join(options.root, '.watchdog.lock'));
+  const found = contentOf(service);
+  // Where there is a service already, the watchdog is its own; stopping that would stop the bot for good.
+  const isRunning = found === undefined && existsSync(join(options.root, '.watchdog.lock'));
   const notes = [
     ...service.notes,
     ...(isRunning
       ? ['A watchdog seems to run here already. Stop it, and the service takes over within seconds.']
       : []),
+    ...leftovers(service, options),
   ];
   const answer = { ...describe(service, options), content: service.content, commands, notes };
   if (request.dryRun) return { ...answer, changed: false };
   requireManager(options);
-  const found = contentOf(service);
   requireOurs(service, found, request.force);
   request.tell(stepsInWords(answer));
   if (found !== service.content) writeWhole(service);
   runAll(service.enable);
-  const isNew = found === undefined || found === service.content;
-  const restart = 'What runs now goes on by the old file until it is started anew.';
-  return { ...answer, changed: found !== service.content, notes: isNew ? notes : [...notes, restart] };
+  const changed = found !== service.content;
+  if (!changed || found === undefined || !service.restart) return { ...answer, changed, notes };
+  const restart = `What runs now goes on by the old file until it is started anew: ${service.restart.map(commandInWords).join('; ')}`;
+  return { ...answer, changed, notes: [...notes, restart] };
 }
 
 /** Ends the service, and removes its file. */
@@ -91,7 +95,7 @@ export function uninstallService(request: ServiceRequest): ServiceAnswer {
       ...answer,
       commands: [],
       changed: false,
-      notes: [`There is no ${service.file}: nothing to do.`],
+      notes: [`There is no ${service.file}: nothing to do.`, ...leftovers(service, options)],
     };
   }
   requireOurs(service, found, request.force);
@@ -116,7 +120,8 @@ export function serviceStatus(choice: Choice): ServiceStatus {
   try {
     requireManager({ ...options, userId: 0 });
   } catch (error) {
-    return { ...answer, state: null, notes: [error instanceof Failure ? error.message : String(error)] };
+    const why = error instanceof Failure ? error.message : String(error);
+    return { ...answer, state: null, notes: [why, ...leftovers(service, options)] };
   }
   const { code, stdout, stderr } = runCommand(service.query);
   const isForeign = found !== undefined && !isOurs(found);
@@ -126,6 +131,7 @@ export function serviceStatus(choice: Choice): ServiceStatus {
     notes: [
       ...(code === 0 ? [] : [stderr || 'the service manager knows nothing of it']),
       ...(isForeign ? ['Somebody else wrote this file; it is left alone.'] : []),
+      ...leftovers(service, options),
     ],
   };
 }

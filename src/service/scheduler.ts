@@ -23,6 +23,10 @@ export function schedulerService(name: string, options: ServiceOptions): Service
       { words: ['schtasks', '/Delete', '/TN', name, '/F'], mayFail: true },
     ],
     forget: [],
+    restart: [
+      ['schtasks', '/End', '/TN', name],
+      ['schtasks', '/Run', '/TN', name],
+    ],
     query: ['schtasks', '/Query', '/TN', name, '/V', '/FO', 'LIST'],
     notes: ['The task is started again when it fails, at most 999 times, a minute apart.'],
   };

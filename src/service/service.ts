@@ -45,6 +45,8 @@ export interface Service {
   readonly disable: readonly Command[];
   /** After it is removed. */
   readonly forget: readonly Command[];
+  /** Has a new file take effect at once; left out where enabling it does so. */
+  readonly restart?: readonly (readonly string[])[];
   /** Prints how it is. */
   readonly query: readonly string[];
   /** What a person should know or do. */

@@ -26,6 +26,7 @@ export function systemdService(name: string, options: ServiceOptions): Service {
     enable: [{ words: [...systemctl, 'daemon-reload'] }, { words: [...systemctl, 'enable', '--now', unit] }],
     disable: [{ words: [...systemctl, 'disable', '--now', unit] }],
     forget: [{ words: [...systemctl, 'daemon-reload'] }],
+    restart: [[...systemctl, 'restart', unit]],
     query: [
       ...[...systemctl, 'show', unit, '--property=LoadState,ActiveState,SubState'],
       '--property=UnitFileState,MainPID,StatusText,Result',

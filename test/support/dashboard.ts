@@ -14,6 +14,7 @@ import {
   type PageChat,
   startDashboard,
 } from '../../src/dashboard/index.ts';
+import { finishedPart } from '../../src/discord/index.ts';
 import { type Instance, openInstance } from '../../src/instance.ts';
 import { makeInstance } from './instance.ts';
 import { endNow } from './manager.ts';
@@ -68,7 +69,9 @@ export async function startPage(options: TestPageOptions = {}): Promise<TestPage
   });
   const { config, catalogue, dispatcher, database } = instance;
   database();
-  const chat = createPageChat({ database, clock, logger, mask: createMask(config.environment.secrets) });
+  const { secrets } = config.environment;
+  const finished = (text: string) => finishedPart(text, secrets);
+  const chat = createPageChat({ database, clock, logger, mask: createMask(secrets), finished });
   const printed: string[] = [];
   const agent = options.makeAgent?.(chat);
   const dashboard = startDashboard({

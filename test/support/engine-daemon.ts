@@ -6,7 +6,7 @@ import { Agent } from 'node:http';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { controlGroupOf, makeEngineFolder, removeEngineFolder } from './engine-leftovers.ts';
-import { bootMachine, type Machine } from './engine-machine.ts';
+import { bootMachine, isTakenIn, type Machine } from './engine-machine.ts';
 import { eventually } from './engine-wait.ts';
 
 /** How the daemon of an engine is run. */
@@ -145,8 +145,8 @@ async function startDaemon(
 }
 
 async function endDaemon(machine: Machine, signal: NodeJS.Signals): Promise<void> {
+  const daemons = machine.processes().filter(({ name }) => name === 'dockerd' || name === 'containerd');
   machine.signal('dockerd', signal);
   if (signal === 'SIGKILL') machine.signal('containerd', signal);
-  const isGone = () => !machine.processes().some(({ name }) => name === 'dockerd' || name === 'containerd');
-  await eventually('the daemon has ended', isGone, 30_000);
+  await eventually('the daemon has ended', () => daemons.every(isTakenIn), 30_000);
 }

@@ -1,7 +1,7 @@
 // A model of the log that an engine keeps of one process, with everything that real ones do: two streams whose moments
 // cross, long lines in pieces that all bear the moment of the first, clocks that are put back, and the oldest thrown away.
 
-import type { Piece } from '../../skills/process-manager/containers/frames.ts';
+import type { Piece } from '../../skills/process-manager/containers/output/frames.ts';
 
 /** What happens to a log. */
 export type Printing =

@@ -189,6 +189,20 @@ function processesIn(space: string, group: string): MachineProcess[] {
   });
 }
 
+/**
+ * True when a process was taken in by its parent. Before that its first thread may be a zombie while others still end,
+ * and as long as they do, its sockets take connections and its locks are held.
+ */
+export function isTakenIn({ pid, start }: ProcessIdentity): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return !start.endsWith(`:${ticks}`);
+  } catch {
+    return true;
+  }
+}
+
 /** Programs of the system's administrator are found even where the PATH of the test leaves them out. */
 function machineEnvironment(): NodeJS.ProcessEnv {
   return cleanEnvironment({ PATH: `${process.env.PATH}:/usr/sbin:/sbin` });

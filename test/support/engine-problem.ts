@@ -19,7 +19,7 @@ const programs = [
 const remedy = 'apt-get install -y --no-install-recommends docker.io iproute2 busybox-static';
 
 /** Why no engine can be had on this machine, and how to get one; undefined where it can. */
-export function engineProblem(): string | undefined {
+function engineProblem(): string | undefined {
   if (process.platform !== 'linux') return `engines of Docker run on Linux, and this is ${process.platform}`;
   if (process.getuid?.() !== 0) return 'only root may start an engine; run these tests as root';
   const missing = programs.filter((program) => findProgram(program) === undefined);

@@ -44,7 +44,7 @@ function isThere(path: string): boolean {
 /** As GitHub makes them: small letters, no punctuation, a hyphen for each blank, a number for what was there before. */
 function anchorsOf(text: string): Set<string> {
   const anchors = new Set<string>();
-  const withoutFences = text.replace(/^(\s*)(```+|~~~+)[\s\S]*?^\1\2\s*$/gm, '');
+  const withoutFences = text.replace(/^([ \t]*)(```+|~~~+)[\s\S]*?^\1\2[ \t]*$/gm, '');
   for (const [, heading = ''] of withoutFences.matchAll(/^#{1,6}\s+(.*?)\s*#*$/gm)) {
     const words = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
     const plain = words.replace(/[^\p{L}\p{N}\p{M} _-]/gu, '').replaceAll(' ', '-');
@@ -56,5 +56,5 @@ function anchorsOf(text: string): Set<string> {
 }
 
 function withoutCode(text: string): string {
-  return text.replace(/^(\s*)(```+|~~~+)[\s\S]*?^\1\2\s*$/gm, '').replace(/(`+)[^`][\s\S]*?\1/g, '');
+  return text.replace(/^([ \t]*)(```+|~~~+)[\s\S]*?^\1\2[ \t]*$/gm, '').replace(/(`+)[^`][\s\S]*?\1/g, '');
 }

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
-import { createRelay } from '../../skills/process-manager/containers/relay.ts';
+import { createRelay } from '../../skills/process-manager/containers/output/relay.ts';
 import { readLogState, trimLog } from '../../skills/process-manager/output/index.ts';
 import {
   describeProcess,

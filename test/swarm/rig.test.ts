@@ -50,7 +50,6 @@ describeWithEngine('an engine of the rig', () => {
     await container.start();
     expect(await container.wait()).toMatchObject({ StatusCode: 7 });
     expect(String(await container.logs({ stdout: true }))).toBe('one\r\n');
-    await container.remove();
   });
 
   it('has a hostname, processes and a network of its own', async () => {
@@ -116,9 +115,12 @@ describeWithEngine('an engine of the rig', () => {
   });
 
   it('says nothing while its daemon is down', async () => {
-    await engine.down();
-    await expect(engine.docker.ping()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-    await engine.up();
+    // Often, since a daemon of many threads ends bit by bit, and its socket may outlive its first thread.
+    for (let time = 0; time < 10; time += 1) {
+      await engine.down();
+      await expect(engine.docker.ping()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      await engine.up();
+    }
     expect(String(await engine.docker.ping())).toBe('OK');
   });
 
@@ -154,7 +156,9 @@ describeWithEngine('what a killed test leaves', () => {
     dead.child.kill('SIGKILL');
     await once(dead.child, 'close');
     // The machine dies with its test, but for the container that is frozen, which waits for whoever comes next.
-    await eventually('the daemon has ended', () => !dead.processes.some(isDaemon));
+    await eventually('the daemon has ended', () =>
+      dead.processes.every((found) => found.name !== 'dockerd' || !isAlive(found)),
+    );
     removeLeftovers();
     await eventually('every process has ended', () => !dead.processes.some(isAlive));
     await eventually('folders and control groups are gone', () => {
@@ -181,13 +185,10 @@ describeWithEngine('a swarm of the rig', () => {
     await Promise.all([swarm?.stop(), registry?.stop()]);
   });
 
-  it('has nodes with names of their own, which are ready', async () => {
+  it('has nodes with names of their own and the same image, which are ready', async () => {
     expect(await swarm.states()).toEqual({ 'node-1': 'ready', 'node-2': 'ready', 'node-3': 'ready' });
     expect(swarm.nodes.map(({ isManager }) => isManager)).toEqual([true, false, false]);
     expect(new Set(swarm.nodes.map(({ nodeId }) => nodeId)).size).toBe(3);
-  });
-
-  it('has the same base image on every node', async () => {
     const found = await Promise.all(swarm.nodes.map(({ docker }) => docker.getImage(shell).inspect()));
     expect(new Set(found.map(({ Id }) => Id)).size).toBe(1);
   });
@@ -296,8 +297,4 @@ async function abandon(): Promise<Abandoned> {
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const { socket, processes } = JSON.parse(String(line));
   return { child, folder: dirname(dirname(socket)), processes };
-}
-
-function isDaemon(found: MachineProcess): boolean {
-  return found.name === 'dockerd' && isAlive(found);
 }

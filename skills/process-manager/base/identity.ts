@@ -4,6 +4,9 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** Where /proc/PID/stat has the number of threads, counted from the state on. */
+const threadsField = 17;
+
 /** A PID and what tells its owner from any later owner of the same number. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -36,7 +39,7 @@ export function groupMembers(group: number): number[] {
   }
   return allPids().filter((pid) => {
     const fields = statOf(pid);
-    return fields !== undefined && Number(fields[2]) === group && !isDead(fields[0]);
+    return fields !== undefined && Number(fields[2]) === group && !isDead(fields);
   });
 }
 
@@ -94,7 +97,7 @@ export function parentOf(pid: number): number | undefined {
 
 function startFromProc(pid: number): string | undefined {
   const fields = statOf(pid);
-  if (!fields || isDead(fields[0])) return undefined;
+  if (!fields || isDead(fields)) return undefined;
   return `${bootId()}:${fields[19]}`;
 }
 
@@ -109,8 +112,10 @@ function statOf(pid: number): string[] | undefined {
   }
 }
 
-function isDead(state: string | undefined): boolean {
-  return state === 'Z' || state === 'X' || state === 'x';
+/** A process whose first thread has ended lives on in the others, and so do the ports and files that it holds. */
+function isDead([state, ...rest]: readonly (string | undefined)[]): boolean {
+  if (state === 'X' || state === 'x') return true;
+  return state === 'Z' && Number(rest[threadsField - 1]) <= 1;
 }
 
 function bootId(): string {

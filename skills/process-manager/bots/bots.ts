@@ -28,6 +28,8 @@ export interface Bots {
   engines(): ReadonlySet<EngineName>;
   /** Asks those engines how things are, where no supervisor does it all the time. */
   refresh(): Promise<void>;
+  /** True while somebody has asked for a start that has not come about. */
+  isAskedFor(name: string): boolean;
   /** What an engine's new run of a bot has to know of it. */
   carried(): { name: string; log: string; directory: string; command: string }[];
   tail(name: string, count: number): string[];
@@ -104,6 +106,7 @@ export function createBots(options: {
     logOf: (name) => planOf(name).log,
     engines: () => enginesInUse(surroundings),
     refresh: () => refresh(surroundings),
+    isAskedFor: (name) => surroundings.store.read(name).startReason !== null,
     carried: () =>
       [...plans.values()].map(({ name, log, directory, argv }) => {
         return { name, log, directory, command: argv.join(' ') };

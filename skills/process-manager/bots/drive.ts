@@ -128,9 +128,17 @@ async function start(
       throw error;
     }
     // A folder that is gone or a disk that is full may be mended: that counts like a crash, and is tried again.
-    if (error instanceof Failure) pronounce(surroundings, plan, undefined, error.message, options);
+    if (error instanceof Failure) {
+      const isEngineAway = error.code === 'engine_unreachable';
+      pronounce(surroundings, plan, undefined, firstLine(error.message), { ...options, isEngineAway });
+    }
     throw error;
   }
+}
+
+/** What a build printed is for whoever waits, and no state of a bot. */
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? text;
 }
 
 async function stopRun(
@@ -165,14 +173,16 @@ function pronounce(
   plan: BotPlan,
   run: ProcessRow | undefined,
   how: string,
-  { isWaitedFor }: DriveOptions,
+  { isWaitedFor, isEngineAway = false }: DriveOptions & { readonly isEngineAway?: boolean },
 ): void {
   const { store, history, clock, logger } = surroundings;
   store.together(() => {
-    const { attempts } = store.read(plan.name);
-    const ending = { run, how, isFromEarlierBoot: isFromEarlierBoot(run?.pidStart ?? '') };
+    const { attempts, detail } = store.read(plan.name);
+    const ending = { run, how, isFromEarlierBoot: isFromEarlierBoot(run?.pidStart ?? ''), isEngineAway };
     const verdict = judge(ending, attempts, plan.restart, surroundings.limits(), Math.random);
     if (!store.noteVerdict(plan.name, run?.id, verdict, clock.now())) return;
+    // An engine may be away for days, and one entry says it.
+    if (isEngineAway && detail === verdict.detail) return;
     const id = history.begin({ actor: 'supervisor', action: 'restart', subject: plan.name, isRead: false });
     history.finish(id, verdict.kind === 'failed' ? 'failed' : 'ok', inWords(verdict));
     logger.info({ bot: plan.name }, `${plan.name}: ${inWords(verdict)}`);

@@ -17,7 +17,7 @@ import {
   stoppedMeanwhile,
 } from './failures.ts';
 import type { BotPlan } from './plan.ts';
-import { requireStartable, updateCode } from './start.ts';
+import { prepareRun, requireStartable, updateCode } from './start.ts';
 import { isLiving, isReady } from './states.ts';
 import { type BotLook, type BotSurroundings, lookAt, noteOf, refresh, type Tell } from './surroundings.ts';
 import type { UpdateResult } from './update/update.ts';
@@ -59,6 +59,7 @@ export async function restartBot(surroundings: BotSurroundings, plan: BotPlan, a
   const { run } = lookAt(surroundings, plan);
   requireStartable(plan);
   await requireEngine(surroundings, plan);
+  await prepareRun(surroundings, plan, asker.tell);
   await startDependencies(surroundings, plan, asker);
   wantRestart(surroundings, plan, run, `restarted by ${asker.who}`);
   await untilReady(surroundings, plan, asker);
@@ -83,7 +84,7 @@ export async function stopBot(surroundings: BotSurroundings, plan: BotPlan, aske
   store.wantStopped(plan.name);
   await until(surroundings, plan, asker, ({ row, run }) => {
     if (row.desired === 'running') throw startedMeanwhile(plan);
-    return !isLiving(run) && row.activity === null && noteOf(surroundings, plan, run)?.isActive !== true;
+    return !isLiving(run) && row.activity === null && noteOf(surroundings, plan, run)?.isThere !== true;
   });
   const { run } = lookAt(surroundings, plan);
   if (run && processes.leftovers(run).length > 0) {
@@ -136,6 +137,7 @@ export async function updateBot(
   if (!result) throw givenUp(plan);
   const { run } = lookAt(surroundings, plan);
   if (restart && result.outcome === 'updated' && isLiving(run)) {
+    await prepareRun(surroundings, plan, asker.tell);
     wantRestart(surroundings, plan, run, `updated by ${asker.who}`);
     await untilReady(surroundings, plan, asker);
   }

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { Failure } from '../../tool.ts';
 import { compilePattern, readLogState } from '../output/index.ts';
-import type { ProcessRow } from '../processes/index.ts';
+import type { ProcessRow, SpawnOptions } from '../processes/index.ts';
 import type { BotPlan } from './plan.ts';
 import type { Claim } from './store.ts';
 import type { BotSurroundings, Tell } from './surroundings.ts';
@@ -55,32 +55,38 @@ async function spawnRun(
   const timer = setInterval(() => {
     if (!isWanted(surroundings, plan.name)) unwanted.abort();
   }, wishPollMs);
+  const say = (text: string) => {
+    claim.say('starting', text);
+    tell(text);
+  };
   try {
-    return await surroundings.processes.spawn(
-      {
-        argv: plan.argv,
-        command: plan.argv.join(' '),
-        name: plan.name,
-        bot: plan.name,
-        directory: plan.directory,
-        environment: plan.runner === 'local' ? plan.environment() : {},
-        type: 'background',
-        agent: undefined,
-        takesInput: plan.takesInput,
-        logs: { stdout: plan.log, stderr: plan.log, from: existsSync(plan.log) ? endOf(plan.log) : 0 },
-        ...(plan.container ? { container: plan.container } : {}),
-        tell: (text) => {
-          claim.say('starting', text);
-          tell(text);
-        },
-        isReplacing,
-        signal: unwanted.signal,
-      },
-      plan.runner,
-    );
+    const options = { ...runOptions(plan, say), isReplacing, signal: unwanted.signal };
+    return await surroundings.processes.spawn(options, plan.runner);
   } finally {
     clearInterval(timer);
   }
+}
+
+/** Does what takes long before a run that is there is ended, so that a mistake in it costs nothing. */
+export async function prepareRun({ processes }: BotSurroundings, plan: BotPlan, tell: Tell): Promise<void> {
+  if (plan.runner !== 'local') await processes.prepare(runOptions(plan, tell), plan.runner);
+}
+
+function runOptions(plan: BotPlan, tell: Tell): SpawnOptions {
+  return {
+    argv: plan.argv,
+    command: plan.argv.join(' '),
+    name: plan.name,
+    bot: plan.name,
+    directory: plan.directory,
+    environment: plan.runner === 'local' ? plan.environment() : {},
+    type: 'background',
+    agent: undefined,
+    takesInput: plan.takesInput,
+    logs: { stdout: plan.log, stderr: plan.log, from: existsSync(plan.log) ? endOf(plan.log) : 0 },
+    ...(plan.container ? { container: plan.container } : {}),
+    tell,
+  };
 }
 
 /** Writes a run down as the bot's newest, and gives it the hooks that the one before has left. */

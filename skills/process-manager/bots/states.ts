@@ -59,7 +59,7 @@ export type Step =
   /** A run is there that the row does not know: its starter died before it could write it down. */
   | { readonly kind: 'note' }
   | { readonly kind: 'stop' }
-  /** Nothing runs, and its engine would start it again. */
+  /** Nothing runs, and its engine still has it. */
   | { readonly kind: 'retire' }
   | { readonly kind: 'judge' }
   | { readonly kind: 'clear' }
@@ -86,8 +86,8 @@ export function nextStep(
     if (run.stopReason !== null) return { kind: 'stop' };
     return row.startReason === null ? { kind: 'rest' } : { kind: 'clear' };
   }
-  if (row.desired === 'stopped' || row.isHeld === 1) return { kind: isKept ? 'retire' : 'rest' };
-  if (isKept && plan.runner !== 'swarm') return { kind: 'retire' };
+  if (row.desired === 'stopped' || row.isHeld === 1) return { kind: note?.isThere ? 'retire' : 'rest' };
+  if (note?.isThere && plan.runner !== 'swarm') return { kind: 'retire' };
   const start = (isAutomatic: boolean): Step =>
     plan.dependsOn.every(isReady) ? { kind: 'start', isAutomatic } : { kind: 'rest' };
   if (row.startReason !== null) return start(false);
@@ -117,6 +117,8 @@ export const memoryReason = 'it used more memory than it may';
 export const stableMs = 60_000;
 const longestDelayMs = 300_000;
 const leastDelayMs = 100;
+/** Between two tries while an engine does not answer. */
+const engineAwayMs = 10_000;
 const jitter = 0.25;
 
 /** What becomes of a bot whose run has ended although it is wanted. */
@@ -130,11 +132,13 @@ export interface Ending {
   readonly run: ProcessRow | undefined;
   readonly how: string;
   readonly isFromEarlierBoot: boolean;
+  /** Its engine does not answer, so it could not even be tried. */
+  readonly isEngineAway?: boolean;
 }
 
 /** Judges the end of a run that nobody who wants the bot to run has asked for. */
 export function judge(
-  { run, how, isFromEarlierBoot }: Ending,
+  { run, how, isFromEarlierBoot, isEngineAway = false }: Ending,
   attemptsBefore: number,
   restart: BotPlan['restart'],
   limits: { readonly max_restart_attempts: number; readonly restart_delay: number },
@@ -142,6 +146,8 @@ export function judge(
 ): Verdict {
   // The machine went down, not the bot.
   if (isFromEarlierBoot) return { kind: 'again', detail: how, attempts: attemptsBefore, delayMs: 0 };
+  // That is no fault of the bot either, and may last.
+  if (isEngineAway) return { kind: 'again', detail: how, attempts: attemptsBefore, delayMs: engineAwayMs };
   const usedTooMuch = run?.stopReason === memoryReason;
   const wasAskedFor = run !== undefined && run.stopReason !== null && !usedTooMuch;
   // One that was ended for its memory may still say goodbye with code 0.

@@ -81,7 +81,9 @@ export function noteOf(
 export function enginesInUse({ plans, processes }: BotSurroundings): Set<EngineName> {
   const names = new Set<EngineName>();
   for (const { runner } of plans().values()) if (runner !== 'local') names.add(runner);
-  for (const { runner } of processes.registry.unfinished()) if (runner !== 'local') names.add(runner);
+  for (const runner of processes.registry.runnersInUse()) if (runner !== 'local') names.add(runner);
+  // A bot that was taken out of the configuration between two runs of it.
+  if (!names.has('swarm') && processes.isAnyKept()) names.add('swarm');
   return names;
 }
 

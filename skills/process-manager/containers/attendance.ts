@@ -5,7 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessRow } from '../processes/index.ts';
 
 const afterErrorMs = 1_000;
-const untilAgainMs = 1_000;
+/** Before a log that has ended is followed again. */
+const againMs = 500;
+const healedMs = 3_000;
+const endPatienceMs = 2_000;
 
 /** What is followed, and how. */
 export interface AttendanceOptions {
@@ -25,17 +28,28 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
   const { onChange, onTrouble } = options;
   const ended = new AbortController();
   const followers = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
+  /** Why logs could not be followed the last time. */
+  const cut = new Map<string, string>();
   let wake = () => {};
 
   const followOne = async (row: ProcessRow, signal: AbortSignal) => {
-    const trouble = await options.follow(row, signal, onChange).then(() => undefined, wordsOf);
-    // Its log has ended, so perhaps it has too.
-    wake();
-    // Where it has not, its log is asked for again, but not at once: a log may end long before that is settled.
-    await pause(untilAgainMs, signal);
-    if (trouble !== undefined && !signal.aborted) onTrouble(trouble);
-    followers.delete(row.id);
-    wake();
+    // One that is followed for a while is followed, whether it prints or not.
+    const healed = setTimeout(() => cut.delete(row.id), healedMs).unref();
+    try {
+      await options.follow(row, signal, onChange);
+      cut.delete(row.id);
+    } catch (error) {
+      // Its node is down perhaps. It is asked for again, and until then no look says that all is well.
+      if (!signal.aborted) cut.set(row.id, wordsOf(error));
+      if (!signal.aborted) onTrouble(wordsOf(error));
+      await pause(afterErrorMs, signal);
+    } finally {
+      clearTimeout(healed);
+      // Its log has ended, so perhaps it has too. Until that is known, the same log would only end again.
+      wake();
+      await pause(againMs, signal);
+      followers.delete(row.id);
+    }
   };
   const refresh = () => {
     const rows = new Map(options.rows().map((row) => [row.id, row]));
@@ -55,7 +69,9 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
         const before = stateOf(options.rows());
         await options.inspect();
         if (stateOf(options.rows()) !== before) onChange();
-        onTrouble(undefined);
+        const open = new Set(options.rows().map(({ id }) => id));
+        for (const id of cut.keys()) if (!open.has(id)) cut.delete(id);
+        onTrouble(cut.values().next().value);
         if (!ended.signal.aborted) refresh();
       } catch (error) {
         onTrouble(wordsOf(error));
@@ -69,7 +85,9 @@ export function attend(options: AttendanceOptions): { stop(): Promise<void> } {
     stop: async () => {
       ended.abort();
       for (const { controller } of followers.values()) controller.abort();
-      await Promise.all([looping, ...[...followers.values()].map(({ done }) => done)]);
+      // An engine that does not answer keeps nobody from ending.
+      const ending = Promise.all([looping, ...[...followers.values()].map(({ done }) => done)]);
+      await Promise.race([ending, sleep(endPatienceMs, undefined, { ref: false })]);
     },
   };
 }

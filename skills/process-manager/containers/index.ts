@@ -3,7 +3,7 @@
 import type { Migration } from '../../tool.ts';
 import type { EngineName, EngineRunner, EngineSurroundings } from '../processes/index.ts';
 import { instanceMigrations } from './names.ts';
-import { relayMigrations } from './relay-state.ts';
+import { relayMigrations } from './output/relay-state.ts';
 import type { EngineHost } from './surroundings.ts';
 
 export type { EngineEvents } from './surroundings.ts';

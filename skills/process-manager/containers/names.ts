@@ -34,12 +34,14 @@ export interface Instance {
 
 /** The instance of a database; it gets its id on the first use, or takes over that of another one by `given`. */
 export function instanceOf(database: Database, given: string | undefined): Instance {
-  database
-    .prepare('INSERT OR IGNORE INTO engine_instance (one, id, salt) VALUES (1, ?, ?)')
-    .run(newId(), randomBytes(16).toString('hex'));
-  const found = database
-    .prepare<[], { id: string; salt: string }>('SELECT id, salt FROM engine_instance')
-    .get();
+  const find = () =>
+    database.prepare<[], { id: string; salt: string }>('SELECT id, salt FROM engine_instance').get();
+  if (!find()) {
+    database
+      .prepare('INSERT OR IGNORE INTO engine_instance (one, id, salt) VALUES (1, ?, ?)')
+      .run(newId(), randomBytes(16).toString('hex'));
+  }
+  const found = find();
   if (!found) throw new Error('the row of the instance is gone');
   const id = given ?? found.id;
   return {

@@ -3,16 +3,21 @@
 // variables still find them, where the image has a shell that can read a file before it becomes the program.
 
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { Failure } from '../../tool.ts';
+import { createMask } from '../output/index.ts';
 import { asFailure, type Client, isConflict } from './client.ts';
 import { hashOf, type Instance, labels } from './names.ts';
 
 /** As the engine has it. */
 const mostBytes = 500 * 1024;
+/** Of the name of a variable in that of its secret, which may have 64 letters. */
+const mostOfName = 20;
 const folder = '/run/secrets';
 const looksSecret = /TOKEN|SECRET|PASS|PWD|CREDENTIAL|PRIVATE|API_?KEY|_KEY$|^KEY$|DSN|WEBHOOK/i;
+
+const mask = createMask([]);
 
 /** The settings of a bot, parted. */
 export interface Parted {
@@ -25,13 +30,15 @@ export interface Parted {
 
 /** Parts the variables of a bot. */
 export function partSecrets(environment: Readonly<Record<string, string>>, directory: string): Parted {
-  const plain: Record<string, string> = {};
-  const secret: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment)) {
-    (looksSecret.test(name) && value !== '' ? secret : plain)[name] = value;
-  }
+  // Some say it by their value: a token, or an address with a password in it.
+  const isSecret = ([name, value]: [string, string]) =>
+    value !== '' && (looksSecret.test(name) || mask(value) !== value);
+  const all = Object.entries(environment);
+  const plain = Object.fromEntries(all.filter((entry) => !isSecret(entry)));
+  const secret = Object.fromEntries(all.filter(isSecret));
   const path = join(directory, '.env');
-  return { plain, secret, dotEnv: existsSync(path) ? readFileSync(path) : undefined };
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return { plain, secret, dotEnv: isFile ? readFileSync(path) : undefined };
 }
 
 /** A secret as a service refers to it. */
@@ -58,7 +65,7 @@ export async function provideSecrets(
   const references: SecretReference[] = [];
   for (const { name, target, data } of wanted) {
     if (data.length > mostBytes) throw tooLong(bot, name);
-    const plainName = name.slice(0, 24).replace(/[^A-Za-z0-9_]/g, '_');
+    const plainName = name.slice(0, mostOfName).replace(/[^A-Za-z0-9_]/g, '_');
     const called = `us-${instance.id}-${plainName}-${nameOf(instance, bot, name, data)}`;
     const id = await ensureSecret(client, instance, bot, called, data);
     references.push({
@@ -90,7 +97,7 @@ async function ensureSecret(
   try {
     const known = await find();
     if (known !== undefined) return known;
-    const made = await client.docker.createSecret({
+    const made = await client.acting.createSecret({
       Name: called,
       Labels: { [labels.instance]: instance.id, [labels.bot]: bot },
       Data: data.toString('base64'),

@@ -5,7 +5,7 @@ import type { Client } from './client.ts';
 import type { Instance } from './names.ts';
 
 /** The part of the settings that is about engines. */
-export interface EngineSettings {
+interface EngineSettings {
   readonly host?: string | undefined;
   readonly registry?: string | undefined;
   readonly instance?: string | undefined;

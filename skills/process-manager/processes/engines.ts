@@ -2,10 +2,14 @@
 // or to wait: what it carries stays as it was last seen, and whoever looks is told so.
 
 import type { Logger } from '../../tool.ts';
+import type { EngineNotes } from './engine-notes.ts';
 import type { EngineName, EngineRunner } from './runner.ts';
 
 /** Nobody waits longer for an engine to tell how things are. */
 const patienceMs = 5_000;
+/** One that was waited for in vain is not waited for again at once, however many questions a command has. */
+const slowMs = 1_000;
+const quietMs = 2_000;
 /** How often the supervisor looks which engines are in use. */
 const lookMs = 1_000;
 
@@ -19,9 +23,13 @@ export interface Engines {
 }
 
 /** Engines are made by `make`. */
-export function createEngines(make: (name: EngineName) => Promise<EngineRunner>, logger: Logger): Engines {
+export function createEngines(
+  make: (name: EngineName) => Promise<EngineRunner>,
+  notes: Pick<EngineNotes, 'trouble' | 'noteTrouble'>,
+  logger: Logger,
+): Engines {
   const made = new Map<EngineName, Promise<EngineRunner>>();
-  const troubles = new Map<EngineName, string>();
+  const quietUntil = new Map<EngineName, number>();
   const get = (name: EngineName) => {
     const known = made.get(name);
     if (known) return known;
@@ -32,15 +40,17 @@ export function createEngines(make: (name: EngineName) => Promise<EngineRunner>,
     return making;
   };
   const note = (name: EngineName, trouble: string | undefined) => {
-    if (troubles.get(name) === trouble) return;
-    if (trouble === undefined) troubles.delete(name);
-    else troubles.set(name, trouble);
+    // Everybody sees it, also those who ask the tables because a supervisor asks the engine.
+    if (notes.trouble(name) === trouble) return;
+    notes.noteTrouble(name, trouble);
     if (trouble !== undefined) logger.warn({ engine: name }, `${name} cannot be asked: ${trouble}`);
     else logger.info({ engine: name }, `${name} answers again`);
   };
   return {
     get,
     async tryTo(name, work) {
+      if (performance.now() < (quietUntil.get(name) ?? 0)) return undefined;
+      const askedAt = performance.now();
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error(`no answer within ${patienceMs / 1_000} s`)), patienceMs);
@@ -50,13 +60,14 @@ export function createEngines(make: (name: EngineName) => Promise<EngineRunner>,
         note(name, undefined);
         return result;
       } catch (error) {
+        if (performance.now() - askedAt > slowMs) quietUntil.set(name, performance.now() + quietMs);
         note(name, error instanceof Error ? error.message : String(error));
         return undefined;
       } finally {
         clearTimeout(timer);
       }
     },
-    troubleOf: (name) => troubles.get(name),
+    troubleOf: (name) => notes.trouble(name),
     attend(names, onChange) {
       const attended = new Map<EngineName, Promise<{ stop(): Promise<void> }>>();
       const look = () => {

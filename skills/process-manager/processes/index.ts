@@ -1,5 +1,5 @@
 export type { ContainerPlan } from './container-plan.ts';
-export { type EngineNote, type EngineNotes, engineNoteMigrations } from './engine-notes.ts';
+export { type EngineNote, engineNoteMigrations } from './engine-notes.ts';
 export { agentEnvironment } from './environment.ts';
 export { createProcesses, type Processes, requireRunning } from './processes.ts';
 export { type ProcessLogs, processMigrations, type Registry } from './registry.ts';
@@ -8,7 +8,6 @@ export type {
   EngineName,
   EngineRunner,
   EngineSurroundings,
-  MakeEngine,
 } from './runner.ts';
 export { processVariable } from './settle.ts';
 export { describe as describeProcess, type SpawnOptions } from './spawn.ts';

@@ -28,6 +28,8 @@ export interface Processes {
   readonly endingsFolder: string;
   /** Starts a process on this machine, or on an engine. */
   spawn(options: SpawnOptions, runner?: RunnerName): Promise<ProcessRow>;
+  /** Does what takes long before a process can be started: an engine's image is built. */
+  prepare(options: SpawnOptions, runner: RunnerName): Promise<void>;
   kill(row: ProcessRow, options: KillOptions): Promise<ProcessRow>;
   pause(row: ProcessRow): Promise<ProcessRow>;
   resume(row: ProcessRow): Promise<ProcessRow>;
@@ -47,6 +49,8 @@ export interface Processes {
   problemOf(engine: EngineName): Promise<Failure | undefined>;
   /** What an engine said of a bot; undefined when none was ever given it. */
   engineNote(bot: string): EngineNote | undefined;
+  /** True while a swarm has anything of a bot, which may have left the configuration. */
+  isAnyKept(): boolean;
   /** Gives up a bot of which nothing runs, but which its engine would start again. */
   retire(engine: EngineName, bot: string): Promise<void>;
   /** Follows engines until it is stopped: for the supervisor. */
@@ -76,7 +80,7 @@ export function createProcesses(options: {
   const local = createLocalRunner({ registry, folder, clock });
   const notes = createEngineNotes(database);
   const surroundings = { database, registry, notes, clock, folder };
-  const engines = createEngines((name) => options.makeEngine(name, surroundings), logger);
+  const engines = createEngines((name) => options.makeEngine(name, surroundings), notes, logger);
   /** Has the runner of a process do something; what this machine does begins at once. */
   const by = <T>({ runner }: Pick<ProcessRow, 'runner'>, work: (runner: Runner) => T | Promise<T>) =>
     runner === 'local' ? work(local) : engines.get(runner).then(work);
@@ -96,6 +100,9 @@ export function createProcesses(options: {
     registry,
     endingsFolder: endingsFolder(folder),
     spawn: async (spawnOptions, runner = 'local') => by({ runner }, (its) => its.spawn(spawnOptions)),
+    prepare: async (spawnOptions, runner) => {
+      if (runner !== 'local') await (await engines.get(runner)).prepare(spawnOptions);
+    },
     kill: async (row, killOptions) => by(row, (its) => its.kill(row, killOptions)),
     pause: async (row) => {
       requireRunning(settle(registry, row, clock));
@@ -155,6 +162,7 @@ export function createProcesses(options: {
     troubleOf: engines.troubleOf,
     problemOf: async (name) => (await engines.get(name)).problem(),
     engineNote: notes.find,
+    isAnyKept: notes.isAnyThere,
     retire: async (name, bot) => (await engines.get(name)).retire(bot),
     attend: engines.attend,
     ofAgent: (agent) => {

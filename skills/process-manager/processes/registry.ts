@@ -5,7 +5,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Migration } from '../../tool.ts';
 import type { ProcessIdentity } from '../base/index.ts';
-import type { ProcessRow } from './row.ts';
+import type { ProcessRow, RunnerName } from './row.ts';
 import { nextState, type ProcessEvent, statesBefore } from './states.ts';
 
 const columns = `id, name, pid, pid_start AS pidStart, shim_pid AS shimPid, shim_start AS shimStart, command, directory,
@@ -124,6 +124,8 @@ export interface Registry {
   /** Runs the writes of `work` all or none, and nobody else's in between. */
   together<T>(work: () => T): T;
   unfinished(): ProcessRow[];
+  /** Who carries what has not ended. */
+  runnersInUse(): RunnerName[];
   /** The newest run of a bot. */
   lastRun(bot: string): ProcessRow | undefined;
   /** The newest run of each bot. */
@@ -212,6 +214,11 @@ export function createRegistry(database: Database): Registry {
     lastRun: (bot) => select('WHERE bot = ? ORDER BY rowid DESC LIMIT 1').get(bot),
     lastRuns: () => select(`WHERE ${isLastRun}`).all(),
     unfinished: () => select(`WHERE ${isUnfinished} ORDER BY started_at, id`).all(),
+    runnersInUse: () =>
+      database
+        .prepare<[], RunnerName>(`SELECT DISTINCT runner FROM processes WHERE ${isUnfinished}`)
+        .pluck()
+        .all(),
     recent: ({ since, agent, limit }) =>
       select(
         `WHERE (${isUnfinished} OR ended_at >= @since) AND (@agent IS NULL OR agent = @agent)

@@ -32,6 +32,8 @@ export interface Runner {
 
 /** An engine, which goes on without us: what it does with the bots that it was given is looked at again and again. */
 export interface EngineRunner extends Runner {
+  /** Sees to it that what is to be run can be run, and touches nothing that runs. */
+  prepare(options: SpawnOptions): Promise<void>;
   /**
    * Follows what happens until it is stopped. For the supervisor; `onChange` is called after each change, `onTrouble`
    * with what is the matter, or with nothing when it works again.

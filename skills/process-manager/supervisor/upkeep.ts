@@ -58,16 +58,21 @@ function trimOne(path: string, writers: readonly Writer[], processes: Processes,
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   const read = writers.flatMap(({ id, stream }) => hooks.readUntil(id, stream) ?? []);
   const keepFrom = size > mostBytes || read.length === 0 ? undefined : Math.min(...read);
-  trimLog(path, {
-    pauseWriters: () => {
-      const rows = writers.flatMap(({ id }) => processes.registry.find(id) ?? []);
-      const releases = rows.map((row) => processes.holdStill(row));
-      return () => {
-        for (const release of releases) release();
-      };
-    },
-    ...(keepFrom === undefined ? {} : { keepFrom }),
-  });
+  const rows = writers.flatMap(({ id }) => processes.registry.find(id) ?? []);
+  const trim = () =>
+    trimLog(path, {
+      pauseWriters: () => {
+        const releases = rows.map((row) => processes.holdStill(row));
+        return () => {
+          for (const release of releases) release();
+        };
+      },
+      ...(keepFrom === undefined ? {} : { keepFrom }),
+    });
+  // What an engine's process prints is appended by whichever process of ours looks, in a write transaction: while this
+  // one lasts, nobody does.
+  if (rows.some(({ runner }) => runner !== 'local')) processes.registry.together(trim);
+  else trim();
 }
 
 /** Notes the most memory that each command has used, where the system tells. */

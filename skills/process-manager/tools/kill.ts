@@ -64,11 +64,20 @@ export const kill = defineTool({
 
 /** Whoever kills a bot that waits for its next start wants that it does not come. */
 async function giveUpRestart({ bots, processes }: Engine, name: string): Promise<boolean> {
-  if (!bots.has(name)) return false;
+  if (!bots.has(name)) return giveUpForgotten(processes, name);
   const { desired, pid } = await bots.status(name);
   if (desired !== 'running' || pid !== null || !bots.unwant(name)) return false;
   // A swarm that waits with it has to be told.
-  if (processes.engineNote(name)?.isActive) await processes.retire('swarm', name);
+  if (processes.engineNote(name)?.isThere) await processes.retire('swarm', name);
+  return true;
+}
+
+/** One that left the configuration while a swarm was about to start it again. */
+async function giveUpForgotten(processes: Engine['processes'], name: string): Promise<boolean> {
+  const isKept = processes.engineNote(name)?.isThere === true;
+  const run = processes.registry.lastRun(name);
+  if (!isKept || (run && !isFinished(run.status))) return false;
+  await processes.retire('swarm', name);
   return true;
 }
 

@@ -1,7 +1,7 @@
 // What the page asks of the server. An error is an object {code, message, hint}; nothing here draws anything.
 
 /** @typedef {{code: string, message: string, hint: string}} Problem */
-/** @typedef {{id: string, tool: string, question: string, input: string, expiresAt: number}} Question */
+/** @typedef {{id: string, tool: string, question: string, input: string, leftMs: number}} Question */
 /** @typedef {{heading?: string, table?: Table, tables?: Table[], text?: string, notes?: string[]}} View */
 /** @typedef {{columns: string[], rows: string[][]}} Table */
 /**

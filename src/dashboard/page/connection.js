@@ -14,7 +14,7 @@ const hiddenMs = 5_000;
  * @typedef {object} Handlers
  * @property {Record<string, (data: any) => void>} on by the name of the event
  * @property {() => void} [opened]
- * @property {(reason: 'away' | 'locked') => void} [lost]
+ * @property {(reason: 'away' | 'locked' | 'crowded') => void} [lost]
  * @property {() => boolean} [isWanted] false when a stream that ends is not to be opened again
  */
 
@@ -33,6 +33,7 @@ export function subscribe(path, { on, opened, lost, isWanted = () => true }, bea
   let silence;
   let wait = firstWaitMs;
   let isOver = false;
+  let hasOpened = false;
 
   const heard = () => {
     clearTimeout(silence);
@@ -48,11 +49,15 @@ export function subscribe(path, { on, opened, lost, isWanted = () => true }, bea
     timer = setTimeout(open, wait);
     wait = Math.min(longestWaitMs, wait * 1.6);
     // A stream does not say why it could not be opened.
+    const wasOpen = hasOpened;
+    hasOpened = false;
     const reason = await get('/api/catalogue').then(
-      () => undefined,
+      // Everything else is answered: there are as many streams as there may be.
+      () => (wasOpen ? undefined : 'crowded'),
       (error) => (error.code === 'not_let_in' ? 'locked' : 'away'),
     );
-    if (reason && !isOver) lost?.(reason);
+    // It may be open again by now.
+    if (reason && !isOver && !hasOpened) lost?.(reason);
   };
   const open = () => {
     clearTimeout(timer);
@@ -60,6 +65,7 @@ export function subscribe(path, { on, opened, lost, isWanted = () => true }, bea
     source = new EventSource(path);
     source.onopen = () => {
       wait = firstWaitMs;
+      hasOpened = true;
       heard();
       opened?.();
     };
@@ -77,7 +83,7 @@ export function subscribe(path, { on, opened, lost, isWanted = () => true }, bea
   const seen = new AbortController();
   const look = () => {
     clearTimeout(leaving);
-    if (!document.hidden && !source) open();
+    if (!document.hidden && !source && isWanted()) open();
     if (!document.hidden) return;
     leaving = setTimeout(() => {
       source?.close();

@@ -3,7 +3,7 @@
 
 import { post, problemOf } from './api.js';
 import { el } from './dom.js';
-import { clean } from './words.js';
+import { exact } from './words.js';
 
 /** @type {Map<string, () => void>} how each open question of this page is closed */
 const shown = new Map();
@@ -13,7 +13,7 @@ const shown = new Map();
  * @param {import('./api.js').Question} question
  * @param {(text: string) => void} [tell] what became of it
  */
-export function askPerson({ id, tool, question, input, expiresAt }, tell = () => {}) {
+export function askPerson({ id, tool, question, input, leftMs }, tell = () => {}) {
   if (shown.has(id)) return;
   const left = el('p', { class: 'quiet', role: 'timer' });
   const problem = el('p', { class: 'problem', role: 'alert' });
@@ -22,9 +22,9 @@ export function askPerson({ id, tool, question, input, expiresAt }, tell = () =>
   const dialog = el(
     'dialog',
     { 'aria-labelledby': `q-${id}` },
-    el('h2', { id: `q-${id}` }, clean(question)),
+    el('h2', { id: `q-${id}` }, exact(question)),
     el('p', {}, 'This is what will be done, and nothing else:'),
-    el('pre', { tabindex: 0, 'aria-label': 'Exact input' }, `${tool} ${clean(input)}`),
+    el('pre', { tabindex: 0, 'aria-label': 'Exact input' }, `${tool} ${exact(input)}`),
     left,
     problem,
     el('div', { class: 'row end' }, no, yes),
@@ -50,18 +50,21 @@ export function askPerson({ id, tool, question, input, expiresAt }, tell = () =>
       no.onclick = close;
     }
   };
+  // By the clock of the browser alone, which need not agree with the bot's.
+  const endsAt = performance.now() + leftMs;
   const look = () => {
-    const seconds = Math.ceil((expiresAt - Date.now()) / 1_000);
+    const seconds = Math.ceil((endsAt - performance.now()) / 1_000);
     left.textContent = seconds > 0 ? `Without an answer it is not done; ${seconds} s left.` : '';
     if (seconds > 0) return;
     tell('The question has expired, and nothing was done.');
     close();
   };
   yes.onclick = () => void answer(true);
+  // Until it was answered somewhere: then it only closes.
   no.onclick = () => void answer(false);
   dialog.addEventListener('cancel', (event) => {
     event.preventDefault();
-    void answer(false);
+    no.click();
   });
   const timer = setInterval(look, 1_000);
   shown.set(id, close);

@@ -74,9 +74,13 @@ function showConnection() {
   const place = byId('connection');
   place.className = connection;
   const name = `${hello?.role === 'staging' ? 'staging' : 'live'}${hello?.version ? ` ${hello.version}` : ''}`;
-  place.textContent = { connecting: 'Connecting …', open: `● ${name}`, away: '○ away', locked: '○ locked' }[
-    connection
-  ];
+  place.textContent = {
+    connecting: 'Connecting …',
+    open: `● ${name}`,
+    away: '○ away',
+    locked: '○ locked',
+    crowded: '○ waiting',
+  }[connection];
   if (connection === 'away') {
     fill(
       banner,
@@ -93,6 +97,15 @@ function showConnection() {
         code: 'locked',
         message: 'The bot does not know this browser any more.',
         hint: 'Run `understudy dashboard` in the folder of the instance, and open the address that it prints.',
+      }),
+    );
+  } else if (connection === 'crowded') {
+    fill(
+      banner,
+      drawProblem({
+        code: 'crowded',
+        message: 'This page is open too often.',
+        hint: 'Close some of its tabs; this one goes on by itself.',
       }),
     );
   } else if (connection === 'open' && banner.dataset.restart !== 'yes') fill(banner);

@@ -4,6 +4,9 @@
 import { get } from './api.js';
 import { subscribe } from './connection.js';
 
+/** As many as the bot keeps. */
+const keptMessages = 200;
+
 /** @typedef {{id: number, at: string, author: string, state: string, text: string, doing?: string}} Message */
 /** @typedef {import('./command-line.js').Tool} Tool */
 
@@ -26,7 +29,7 @@ export class State extends EventTarget {
   /** @type {Tool[]} */
   tools = [];
   isKnown = false;
-  /** @type {'connecting' | 'open' | 'away' | 'locked'} */
+  /** @type {'connecting' | 'open' | 'away' | 'locked' | 'crowded'} */
   connection = 'connecting';
 
   /** @returns {any[]} */
@@ -90,6 +93,7 @@ export class State extends EventTarget {
           },
           messages: (messages) => {
             for (const message of messages) this.messages.set(message.id, message);
+            for (const id of [...this.messages.keys()].slice(0, -keptMessages)) this.messages.delete(id);
             tell('messages');
           },
           questions: (questions) => {

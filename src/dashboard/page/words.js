@@ -71,6 +71,17 @@ export function clean(text) {
 }
 
 /**
+ * A text that somebody says yes to: whatever hides, moves or turns other characters is spelled out.
+ * @param {string} text
+ */
+export function exact(text) {
+  return text.replace(
+    /[^\P{C}\n]|[\u2028\u2029]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+}
+
+/**
  * How good a state is, for its colour; the word itself always stands beside it.
  * @param {string} state
  * @returns {'good' | 'busy' | 'bad' | 'quiet'}

@@ -6,10 +6,11 @@ export function finishedPart(text: string, secrets: readonly string[]): string {
   let end = text.length;
   // Secrets are made of these; scripts without blanks between words are not held back.
   while (end > 0 && isGraphic(text.charCodeAt(end - 1))) end--;
-  for (const secret of secrets) {
-    for (const form of [secret, JSON.stringify(secret).slice(1, -1)]) {
-      end = Math.min(end, text.length - begunWithin(text, form));
-    }
+  const forms = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  // Where it is cut, it ends: that may leave the beginning of a secret which the whole text has in full.
+  for (let before = -1; before !== end; ) {
+    before = end;
+    for (const form of forms) end -= begunWithin(text.slice(0, end), form);
   }
   return text.slice(0, end);
 }

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -48,8 +49,8 @@ function makeMachine(part: { systemctl?: string } = {}) {
     unit: () => join(units, readdirSync(units)[0] ?? ''),
     told: () =>
       existsSync(join(home, 'told')) ? readFileSync(join(home, 'told'), 'utf8').trim().split('\n') : [],
-    type: (...words: string[]): Promise<Finished> =>
-      runProgram(
+    type(...words: string[]): Promise<Finished> {
+      return runProgram(
         'unshare',
         [
           '-m',
@@ -60,12 +61,13 @@ function makeMachine(part: { systemctl?: string } = {}) {
           process.execPath,
           command,
           '--root',
-          root,
+          this.root,
           'service',
           ...words,
         ],
         { cwd: '/', env },
-      ),
+      );
+    },
   };
 }
 
@@ -147,7 +149,9 @@ describe.runIf(canUnshare)('where systemd runs', { timeout: 90_000 }, () => {
     const status = await machine.type('status', '--user', '--json');
     expect(JSON.parse(status.stdout)).toMatchObject({ installed: true, current: false });
     const renewed = await machine.type('install', '--user');
-    expect(renewed.stdout).toContain('goes on by the old file until it is started anew');
+    expect(renewed.stdout).toMatch(
+      /goes on by the old file until it is started anew: systemctl --user restart understudy-.*\.service/,
+    );
     expect(readFileSync(unit, 'utf8')).toContain('RestartSec=5');
     for (const spoil of [
       () => writeFileSync(unit, '[Service]\nExecStart=/bin/mine\n'),
@@ -166,6 +170,39 @@ describe.runIf(canUnshare)('where systemd runs', { timeout: 90_000 }, () => {
     }
     expect((await machine.type('install', '--user', '--force')).exitCode).toBe(0);
     expect(readFileSync(unit, 'utf8')).toContain('Type=notify');
+  });
+
+  it('advises to stop the watchdog that somebody started by hand, and never that of the service', async () => {
+    const machine = makeMachine();
+    writeFileSync(join(machine.root, '.watchdog.lock'), '{}');
+    expect((await machine.type('install', '--user')).stdout).toContain(
+      'A watchdog seems to run here already',
+    );
+    for (const words of [
+      ['install', '--user', '--dry-run'],
+      ['install', '--user'],
+    ])
+      expect((await machine.type(...words)).stdout).not.toContain('A watchdog seems to run');
+  });
+
+  it('names the service of a folder that was moved, and how it is taken away', async () => {
+    const machine = makeMachine();
+    await machine.type('install', '--user');
+    const old = machine.unit();
+    const name = old.slice(machine.units.length + 1);
+    expect((await machine.type('status', '--user')).stdout).not.toContain('not there any more');
+    const moved = join(machine.home, 'moved & 100% "new"');
+    renameSync(machine.root, moved);
+    const typed = { ...machine, root: moved };
+    const status = await typed.type('status', '--user');
+    expect(status.stdout).toMatch(/: not installed/);
+    const [, steps = ''] = /which is not there any more\. If it was moved: (.*)/.exec(status.stdout) ?? [];
+    expect(steps).toBe(`systemctl --user disable --now ${name}; rm '${old}'; systemctl --user daemon-reload`);
+    spawnSync('rm', [old]);
+    expect((await typed.type('install', '--user')).stdout).not.toContain('not there any more');
+    renameSync(moved, machine.root);
+    const back = await machine.type('install', '--user');
+    expect(back.stdout).toContain(`starts ${moved}, which is not there any more`);
   });
 
   it('passes on why systemd refused, and goes on from there the next time', async () => {

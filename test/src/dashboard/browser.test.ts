@@ -1,11 +1,13 @@
 // The page in a real browser.
 
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { browserPath, openTab, overflow, startBrowser } from '../../support/browser.ts';
-import { startPage } from '../../support/dashboard.ts';
+import { openStream, startPage } from '../../support/dashboard.ts';
 import { until } from '../../support/instance.ts';
 import { makeSkill, makeTool } from '../../support/skill.ts';
 
@@ -41,6 +43,29 @@ describe.skipIf(browserPath === undefined)('the page in a browser', { timeout: 9
     await tab.getByText('Nothing runs, and nothing ended').waitFor();
     await tab.goBack();
     expect(tab.url()).not.toContain('token');
+  });
+
+  it('opens from a link on another site, and asks also where the clock of the browser is wrong', async () => {
+    const page = await startPage();
+    const other = createServer((_, response) => {
+      response.setHeader('content-type', 'text/html');
+      response.end(`<a href="${page.url}">The page</a>`);
+    }).listen(0);
+    onTestFinished(() => void other.close());
+    const tab = await openTab(browser);
+    await tab.addInitScript('const now = Date.now; Date.now = () => now() + 600_000;');
+    await tab.goto(`http://localhost:${(other.address() as AddressInfo).port}/`);
+    await tab.getByText('The page').click();
+    await tab.getByText('● live').waitFor();
+    expect(tab.url()).toBe(`${page.origin}/`);
+    await tab.getByRole('textbox', { name: 'Command' }).fill('sleep 71');
+    await tab.getByRole('button', { name: 'Run', exact: true }).click();
+    await tab
+      .getByRole('dialog')
+      .getByText(/1[12]\d s left/)
+      .waitFor();
+    await tab.getByRole('dialog').getByRole('button', { name: 'Confirm' }).click();
+    await tab.locator('tr[data-row]', { hasText: 'sleep 71' }).getByText('running').waitFor();
   });
 
   it('starts and stops a real bot, and shows what somebody else does to it', async () => {
@@ -214,7 +239,7 @@ describe.skipIf(browserPath === undefined)('the page in a browser', { timeout: 9
     const growing = page.chat.open('page:console', { branch: 'b' });
     growing.doing('thinking');
     await tab.getByText('thinking …').waitFor();
-    growing.write(`I will ${script}`);
+    growing.write(`I will ${script} now`);
     await tab.getByText(`I will ${script}`).waitFor();
     const asked = page.chat.confirm(
       'page:console',
@@ -428,6 +453,18 @@ describe.skipIf(browserPath === undefined)('the page in a browser', { timeout: 9
     await page.call('resume', { process: 'worker' });
     await hide(false);
     await tab.getByRole('heading', { name: 'worker running' }).waitFor();
+  });
+
+  it('says so when it is open too often, and goes on when there is room again', async () => {
+    const page = await startPage();
+    const streams = [];
+    for (let count = 0; count < 24; count++) streams.push(await openStream(page, '/api/events'));
+    const tab = await openTab(browser, { expects: /503/ });
+    await tab.goto(page.url);
+    await tab.getByText('This page is open too often.').waitFor();
+    for (const stream of streams) stream.close();
+    await tab.getByText('● live').waitFor();
+    await tab.getByText('This page is open too often.').waitFor({ state: 'detached' });
   });
 
   it('says so when the bot ends in the middle of a call, and in a staging bot why nothing can be done', async () => {

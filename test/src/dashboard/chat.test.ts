@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Confirmation } from '../../../skills/tool.ts';
 import { createPageChat, dashboardMigrations } from '../../../src/dashboard/index.ts';
 import { openDatabase } from '../../../src/database.ts';
+import { finishedPart } from '../../../src/discord/index.ts';
 import { openStream, startPage, type TestPage } from '../../support/dashboard.ts';
 import { failureOf } from '../../support/failure.ts';
 import { makeInstance, until } from '../../support/instance.ts';
@@ -23,7 +24,9 @@ function makeChat(root = makeInstance(), clock = { now: Date.now }) {
   const logger = makeLogger();
   const database = openDatabase(root, dashboardMigrations);
   const mask = (text: string) => text.replaceAll('secret-value', '[masked]');
-  return { root, database, logger, chat: createPageChat({ database: () => database, clock, logger, mask }) };
+  const finished = (text: string) => finishedPart(text, ['secret-value', 'two words']);
+  const chat = createPageChat({ database: () => database, clock, logger, mask, finished });
+  return { root, database, logger, chat };
 }
 
 describe('the conversation', () => {
@@ -32,24 +35,36 @@ describe('the conversation', () => {
     expect(chat.say('hello')).toBe('page:1');
     const done = chat.open('page:console', { branch: 'b' });
     done.doing('thinking');
-    done.write('the secret-value');
+    done.write('the secret-value is');
     expect(chat.messages().at(-1)).toMatchObject({
-      text: 'the [masked]',
+      text: 'the [masked] ',
       doing: 'thinking',
       state: 'growing',
     });
     expect(await done.finish('the secret-value is here')).toEqual(['page:2']);
-    chat.open('page:console', { branch: 'b' }).write('half of');
+    chat.open('page:console', { branch: 'b' }).write('half of it');
     chat.notice('worker has ended');
     database.close();
     const again = makeChat(root).chat;
     expect(again.messages().map(({ author, state, text }) => [author, state, text])).toEqual([
       ['person', 'done', 'hello'],
       ['agent', 'done', 'the [masked] is here'],
-      ['agent', 'cut', 'half of'],
+      ['agent', 'cut', 'half of '],
       ['notice', 'done', 'worker has ended'],
     ]);
     expect(again.say('next')).toBe('page:5');
+  });
+
+  it('shows no half of a secret while it is being written, which no mask would know', async () => {
+    const { chat } = makeChat();
+    const text = 'It is secret-value, or two words of it.';
+    const message = chat.open('page:console', { branch: 'b' });
+    for (let length = 1; length <= text.length; length++) {
+      message.write(text.slice(0, length));
+      expect(chat.messages().at(-1)?.text).not.toMatch(/secr|two(?! words)/);
+    }
+    await message.finish(text);
+    expect(chat.messages().at(-1)?.text).toBe('It is [masked], or two words of it.');
   });
 
   it('is bounded, in number and in length', async () => {
@@ -67,6 +82,14 @@ describe('the conversation', () => {
     message.write('late');
     database.close();
     expect(makeChat(root).chat.messages()).toHaveLength(200);
+  });
+
+  it('begins without its table, too', () => {
+    const { database, chat } = makeChat();
+    database.exec('DROP TABLE dashboard_messages');
+    expect(chat.messages()).toEqual([]);
+    chat.notice('a bot has ended');
+    expect(chat.messages().map(({ text }) => text)).toEqual(['a bot has ended']);
   });
 
   it('goes on without its table, and says so in the log', async () => {
@@ -211,7 +234,7 @@ describe('talking to the agent', () => {
       },
     ]);
     const growing = page.chat.open('page:console', { branch: 'b' });
-    growing.write('I am');
+    growing.write('I am at');
     const asked = page.chat.confirm('page:console', confirmation(), 'b');
     for (const stream of streams) {
       await until('the answer is shown', () => JSON.stringify(stream.of('messages')).includes('I am'));

@@ -4,7 +4,7 @@ import manager from '../../../skills/process-manager/index.ts';
 import { describeTools } from '../../../src/dashboard/catalogue.ts';
 import { complete, quoted, understand, wordsOf } from '../../../src/dashboard/page/command-line.js';
 import { createLogLines } from '../../../src/dashboard/page/log-lines.js';
-import { age, clean, duration, size } from '../../../src/dashboard/page/words.js';
+import { age, clean, duration, exact, size } from '../../../src/dashboard/page/words.js';
 import { codeRoot } from '../../support/instance.ts';
 
 const tools = describeTools(manager.tools.map((tool) => ({ tool, skill: manager })));
@@ -100,6 +100,14 @@ describe('words', () => {
     const start = performance.now();
     clean(`${'\u001b['.repeat(50_000)}${'\u001b]'.repeat(50_000)}`);
     expect(performance.now() - start).toBeLessThan(2_000);
+  });
+
+  it('show what somebody says yes to exactly, also what hides or turns characters', () => {
+    expect(exact('rm -rf /\rnpm test')).toBe('rm -rf /\\u{d}npm test');
+    expect(exact('a\u200bb\u200fc\u202ed\u001b[8m\ue000\u2028')).toBe(
+      'a\\u{200b}b\\u{200f}c\\u{202e}d\\u{1b}[8m\\u{e000}\\u{2028}',
+    );
+    expect(exact('two\nlines, ä 漢 🙂')).toBe('two\nlines, ä 漢 🙂');
   });
 
   it('say times and sizes', () => {

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openStream, startPage, type TestPage } from '../../support/dashboard.ts';
-import { understudy, until } from '../../support/instance.ts';
+import { codeRoot, understudy, until } from '../../support/instance.ts';
 
 /** A request as no browser would let a page send it; fetch sets Host by itself. */
 function raw(page: TestPage, path: string, headers: Record<string, string>, method = 'GET', body = '') {
@@ -26,6 +27,8 @@ async function refusal(response: Response): Promise<[number, string]> {
   expect(error.hint).not.toBe('');
   return [response.status, error.code];
 }
+
+const worker = { directory: '.', command: ['sleep', '60'], autostart: false };
 
 describe('who is let in', () => {
   it('takes the token out of the address and gives a cookie that scripts cannot read', async () => {
@@ -172,6 +175,20 @@ describe('where requests come from', () => {
     expect(page.instance.history.recent({ limit: 10 })).toHaveLength(1);
   });
 
+  it('lets in whoever follows a link of another site, where browsers hold the cookie back once', async () => {
+    const page = await startPage();
+    for (const site of ['cross-site', 'same-site']) {
+      const visit = { 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate' };
+      expect((await raw(page, `/${new URL(page.url).search}`, visit)).status).toBe(303);
+      const first = await raw(page, '/', visit);
+      expect([first.status, first.text]).toEqual([200, expect.stringContaining('content="0;url=/"')]);
+      expect(first.text).not.toContain('main.js');
+      // From there on the browser asks as the page itself does.
+      expect((await raw(page, '/', { 'sec-fetch-site': 'same-origin' })).status).toBe(401);
+      expect((await raw(page, '/api/events', visit)).status).toBe(403);
+    }
+  });
+
   it('demands JSON, and only as much of it as a request needs', async () => {
     const page = await startPage();
     const post = (body: string, headers = {}) => page.fetch('/api/call', { method: 'POST', body, headers });
@@ -245,6 +262,22 @@ describe('calls', () => {
     expect(page.instance.history.recent({ limit: 100 })).toHaveLength(rows);
   });
 
+  it.each([
+    ['in a staging bot', { env: { BOT_ROLE: 'staging' } }, 'list'],
+    [
+      'where the policy denies to look',
+      { config: { policy: { status: 'deny' }, bots: { worker } } },
+      'status',
+    ],
+  ])('takes no samples %s, and does not try for ever', async (_, options, action) => {
+    const page = await startPage({ ...options, timing: { quietSampleMs: 20 } });
+    if (action === 'status') await page.call('start', { bot: 'worker' });
+    const refused = () => page.instance.history.recent({ limit: 100, action }).length;
+    await until('it has tried', () => refused() > 0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(refused()).toBe(1);
+  });
+
   it('holds to the policy, also where the page would only look', async () => {
     const page = await startPage({ config: { policy: { logs: 'deny', run: 'deny' } } });
     expect((await page.call('run', { command: 'true' }))[0]).toMatchObject({
@@ -306,6 +339,16 @@ describe('its port and its files', () => {
     const none = await understudy(['dashboard', '--root', page.root]);
     expect(none.exitCode).toBe(1);
     expect(none.stderr).toContain('npm start');
+  });
+
+  it('tells another user of the machine whose page it is, and not that there is none', async (context) => {
+    if (process.getuid?.() !== 0) return context.skip();
+    const page = await startPage();
+    for (const folder of [page.root, join(page.root, 'memory')]) chmodSync(folder, 0o755);
+    const program = `import('${join(codeRoot, 'src/dashboard/keys.ts')}').then(({ findPage }) => findPage('${page.root}')).catch((error) => console.log(error.code))`;
+    const nobody = { cwd: codeRoot, uid: 65_534, encoding: 'utf8' } as const;
+    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '-e', program], nobody);
+    expect(stdout).toBe('dashboard_of_another\n');
   });
 
   it('begins anew with a torn file, and gives out no address of a bot that was killed', async () => {

@@ -146,6 +146,20 @@ it('follows a log line by line: the unfinished one, a burst, a log that was empt
   );
 });
 
+it('says so when long lines came faster than they are shown', async () => {
+  const page = await startPage({ timing: { lookMs: 20 } });
+  const log = liveLog(page);
+  writeFileSync(log, 'first\n');
+  const stream = await openStream(page, '/api/watch?process=live');
+  const news = () => stream.of<Lines>('lines');
+  await until('it begins', () => news().length > 0);
+  appendFileSync(log, Array.from({ length: 350 }, (_, index) => `${index} ${'x'.repeat(3_900)}\n`).join(''));
+  await until('the end is there', () => news().some(({ lines }) => lines.at(-1)?.text.startsWith('349 ')));
+  const shown = news().flatMap(({ lines }) => lines.map(({ text }) => text.split(' ')[0]));
+  expect(shown.includes('0')).toBe(false);
+  expect(news().some(({ gap }) => gap)).toBe(true);
+});
+
 it('tells the streams of a process apart, and says when there is none of that name', async () => {
   const page = await startPage({ config: { policy: { run: 'allow' } } });
   const ran = await page.call('run', {

@@ -152,6 +152,7 @@ describe('what is refused, and left exactly as it was', () => {
     ['/', 'init_refused'],
     [homedir(), 'init_refused'],
     [join(homedir(), '..'), 'init_refused'],
+    ['/home', 'init_refused'],
     [codeRoot, 'init_own'],
     ['/no/such/folder', 'init_no_folder'],
     ['/etc/passwd', 'init_no_folder'],
@@ -263,7 +264,7 @@ describe('what is made', () => {
     spawnSync('rm', [join(folder, 'staging/IDENTITY.md')]);
     const again = init(folder, { command: 'node other.js'.replace('other', 'index') });
     expect(again.created).toEqual(['staging/IDENTITY.md']);
-    expect(again.notes.join('\n')).toMatch(/--command changes nothing[\s\S]*watchdog\.js is another version/);
+    expect(again.notes.join('\n')).toMatch(/--command changed nothing[\s\S]*watchdog\.js is another version/);
   });
 
   it('goes on where a kill cut it off, at any of its files', () => {

@@ -150,6 +150,8 @@ describe('the standard output', () => {
     pipes.send(callMessage(11, 'process_list'));
     expect((await pipes.answer(11)).result).toMatchObject({ structuredContent: { processes: [] } });
     for (const id of [8, 9, 10]) expect((await pipes.answer(id)).error?.code).toBeLessThan(0);
+    expect(pipes.stderr()).toContain('no message of MCP; it was passed over');
+    expect(pipes.stderr().length).toBeLessThan(2_000);
     expectNoStack(pipes);
   });
 

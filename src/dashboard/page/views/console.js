@@ -48,6 +48,11 @@ export function consoleView(state, gone) {
       if (!known) put(element, message.at);
       drawn.set(message.id, { element, drawn: message });
     }
+    for (const [id, { element }] of drawn) {
+      if (state.messages.has(id)) continue;
+      element.remove();
+      drawn.delete(id);
+    }
     const isAtWork = [...state.messages.values()].some(({ state: each }) => each === 'growing');
     stop.hidden = !state.hello?.hasAgent;
     stop.disabled = !isAtWork;

@@ -16,7 +16,25 @@ export function overviewView(state, gone) {
       return;
     }
     if (!state.isKnown) return fill(bots, el('p', { class: 'quiet' }, 'Asking the bot what runs …'));
-    update(bots, table(['Bot', 'State', 'PID', 'Up', 'Memory', 'Restarts', 'Do'], state.bots.map(botRow)));
+    // Where a bot runs is worth a column only where not all of them run here.
+    const isSpread = state.bots.some(({ runner }) => runner !== undefined && runner !== 'local');
+    const columns = [
+      'Bot',
+      'State',
+      ...(isSpread ? ['Runs on'] : []),
+      'PID',
+      'Up',
+      'Memory',
+      'Restarts',
+      'Do',
+    ];
+    update(
+      bots,
+      table(
+        columns,
+        state.bots.map((bot) => botRow(bot, isSpread)),
+      ),
+    );
     const rows = state.processes.map(processRow);
     update(
       processes,
@@ -61,15 +79,17 @@ function cell(label, ...content) {
   return el('td', { 'data-label': label }, ...content);
 }
 
-/** @param {any} bot */
-function botRow(bot) {
+/** @param {any} bot @param {boolean} isSpread */
+function botRow(bot, isSpread) {
   const { name, state, pid, lastStartAt, memoryBytes, restarts, detail, description, startCount } = bot;
+  const place = bot.runner === 'local' ? 'this machine' : (bot.node ?? bot.runner);
   const isUp = pid !== null;
   return el(
     'tr',
     { 'data-row': `bot:${name}` },
     cell('Bot', link(name, name), note(detail ?? description)),
     cell('State', chip(startCount === 0 && state === 'stopped' ? 'never started' : state)),
+    ...(isSpread ? [cell('Runs on', clean(place))] : []),
     cell('PID', isUp ? String(pid) : '–'),
     cell('Up', isUp && lastStartAt ? duration((Date.now() - Date.parse(lastStartAt)) / 1_000) : '–'),
     cell('Memory', size(memoryBytes)),

@@ -59,6 +59,25 @@ describe('isAlive', () => {
     expect(isAlive(identity)).toBe(false);
   });
 
+  it.runIf(process.platform === 'linux')(
+    'is true for one whose first thread has ended, as long as another lives',
+    async () => {
+      const code = [
+        'import ctypes, sys, threading, time',
+        'threading.Thread(target=time.sleep, args=(60,)).start()',
+        'ctypes.CDLL(None).pthread_exit(None)',
+      ].join('; ');
+      const child = spawn('python3', ['-c', code], { stdio: 'ignore' });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      const pid = child.pid ?? 0;
+      const start = startOf(pid) ?? '';
+      await until('its first thread has ended', () => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
+      expect(isAlive({ pid, start })).toBe(true);
+      child.kill('SIGKILL');
+      await until('all of it has ended', () => !isAlive({ pid, start }));
+    },
+  );
+
   it.runIf(process.platform === 'linux')('is false for a zombie, which can still be signalled', async () => {
     // The inner shell ends, and the program that its parent has become never asks for its status.
     const parent = spawn('/bin/sh', ['-c', '/bin/sh -c "read go; exit 0" <&3 & echo $!; exec sleep 60'], {

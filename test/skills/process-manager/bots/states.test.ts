@@ -237,6 +237,15 @@ describe('judge', () => {
     }
   });
 
+  it('does not count that its engine was away, however often it was tried', () => {
+    const ending = { run: undefined, how: 'no answer', isFromEarlierBoot: false, isEngineAway: true };
+    for (const policy of ['on-failure', 'always', 'no'] as const) {
+      expect(judge(ending, limits.max_restart_attempts, policy, limits, middle)).toMatchObject({
+        ...{ kind: 'again', attempts: limits.max_restart_attempts, delayMs: 10_000 },
+      });
+    }
+  });
+
   it('starts one that is to run always again after a stop that was asked for, and does not call it a crash', () => {
     expect(verdict(stopped(), { policy: 'always', before: 3 })).toMatchObject({ kind: 'again', attempts: 3 });
     expect(verdict(stopped(), { policy: 'always' })).toMatchObject({ attempts: 0, delayMs: 5_625 });
@@ -316,7 +325,7 @@ describe('judge, of whatever end', () => {
 
 describe('nextStep, where an engine keeps the bot', () => {
   const noteOf = (isActive: boolean, text: string | null = null): EngineNote => ({
-    ...{ isActive, text, rolledBackAt: null, rollback: null },
+    ...{ isActive, isThere: isActive, text, rolledBackAt: null, rollback: null },
   });
   const swarmRun = (part: Partial<ProcessRow> = {}) =>
     runOf({ runner: 'swarm', pid: null, pidStart: null, shimPid: null, shimStart: null, ...part });

@@ -17,7 +17,7 @@ import { makeFolder } from '../../../support/folder.ts';
 /** What comes of a question that is answered so. */
 async function failWith(answer: EngineAnswer) {
   const { host } = await startEngineServer(() => answer);
-  const client = connect(host, {});
+  const client = await connect(host, {});
   const error = await client.docker
     .getContainer('x')
     .inspect()
@@ -35,7 +35,7 @@ describe('connect', () => {
       asked.push(path);
       return { json: { Id: 'x' } };
     });
-    const client = connect(host, {});
+    const client = await connect(host, {});
     expect(await client.docker.getContainer('x').inspect()).toEqual({ Id: 'x' });
     expect(await client.patient.getContainer('x').inspect()).toEqual({ Id: 'x' });
     expect(client.address).toBe(host);
@@ -54,16 +54,16 @@ describe('connect', () => {
     ['ssh://me@h', { protocol: 'ssh', host: 'h', port: 22, username: 'me' }],
     ['ssh://h:2222', { protocol: 'ssh', host: 'h', port: 2222 }],
     ['ssh://a%40b@h', { username: 'a@b' }],
-  ])('understands %s', (host, expected) => {
-    for (const docker of Object.values({ ...connect(host, {}), address: undefined })) {
+  ])('understands %s', async (host, expected) => {
+    for (const docker of Object.values({ ...(await connect(host, {})), address: undefined })) {
       if (docker) expect(docker.modem).toMatchObject(expected);
     }
   });
 
-  it('says where an engine is that nobody has named', () => {
-    expect(connect(undefined, {}).address).toBe('unix:///var/run/docker.sock');
-    expect(connect(undefined, { DOCKER_HOST: 'tcp://h:1' }).address).toBe('tcp://h:1');
-    expect(connect('tcp://own:2', { DOCKER_HOST: 'tcp://h:1' }).address).toBe('tcp://own:2');
+  it('says where an engine is that nobody has named', async () => {
+    expect((await connect(undefined, {})).address).toBe('unix:///var/run/docker.sock');
+    expect((await connect(undefined, { DOCKER_HOST: 'tcp://h:1' })).address).toBe('tcp://h:1');
+    expect((await connect('tcp://own:2', { DOCKER_HOST: 'tcp://h:1' })).address).toBe('tcp://own:2');
   });
 });
 
@@ -75,7 +75,7 @@ describe('a refusal', () => {
       [join(folder, 'gone'), 'ENOENT'],
       [join(folder, 'file'), 'ECONNREFUSED'],
     ] as const) {
-      const client = connect(`unix://${path}`, {});
+      const client = await connect(`unix://${path}`, {});
       const error = await client.docker.ping().catch((reason: unknown) => reason);
       const failure = asFailure(error, client, 'Bots cannot be run');
       expect(failure).toMatchObject({ code: 'engine_unreachable', cause: error });
@@ -123,14 +123,14 @@ describe('a refusal', () => {
     expect(failure.hint).toContain('docker swarm init');
   });
 
-  it('that was understood before stays what it is', () => {
+  it('that was understood before stays what it is', async () => {
     const own = new Failure('own', 'sentence', 'step');
-    expect(asFailure(own, connect(undefined, {}), 'x')).toBe(own);
+    expect(asFailure(own, await connect(undefined, {}), 'x')).toBe(own);
   });
 
-  it('of whatever kind becomes words', () => {
+  it('of whatever kind becomes words', async () => {
     for (const thrown of ['text', new Error('an error'), { message: 'an object' }]) {
-      expect(asFailure(thrown, connect(undefined, {}), 'x').message).toMatch(
+      expect(asFailure(thrown, await connect(undefined, {}), 'x').message).toMatch(
         /^x: (text|an error|an object)$/,
       );
     }

@@ -171,7 +171,7 @@ async function startSwarm() {
     if (method === 'DELETE') kept.delete(id);
     return { status: 204 };
   });
-  return { client: connect(server.host, {}), kept, inUse, made: () => made };
+  return { client: await connect(server.host, {}), kept, inUse, made: () => made };
 }
 
 describe('provideSecrets', () => {

@@ -10,26 +10,27 @@ it('knows nothing of a bot that no engine was given', () => expect(notes().find(
 
 it('has what was said last', () => {
   const kept = notes();
-  kept.note('bot', { isActive: true, text: 'waits for a node' });
+  kept.note('bot', { isActive: true, isThere: true, text: 'waits for a node' });
   expect(kept.find('bot')).toEqual({
     isActive: true,
+    isThere: true,
     text: 'waits for a node',
     rolledBackAt: null,
     rollback: null,
   });
-  kept.note('bot', { isActive: false, text: null });
-  expect(kept.find('bot')).toMatchObject({ isActive: false, text: null });
+  kept.note('bot', { isActive: false, isThere: true, text: null });
+  expect(kept.find('bot')).toMatchObject({ isActive: false, isThere: true, text: null });
 });
 
 it('wakes nobody when nothing has changed', () => {
   const { database } = makeEngine();
   const kept = createEngineNotes(database);
   const changes = () => database.prepare('SELECT total_changes()').pluck().get();
-  kept.note('bot', { isActive: true, text: null });
+  kept.note('bot', { isActive: true, isThere: true, text: null });
   const before = changes();
-  kept.note('bot', { isActive: true, text: null });
+  kept.note('bot', { isActive: true, isThere: true, text: null });
   expect(changes()).toBe(before);
-  kept.note('bot', { isActive: true, text: 'x' });
+  kept.note('bot', { isActive: true, isThere: true, text: 'x' });
   expect(changes()).not.toBe(before);
 });
 
@@ -37,7 +38,7 @@ it('lets one only note a rollback, forgets it with the next change, and does not
   const kept = notes();
   expect(kept.noteRollback('bot', '2026-01-02T03:04:05.5Z', 'it ended with code 1')).toBe(true);
   expect(kept.noteRollback('bot', '2026-01-02T03:04:05.5Z', 'it ended with code 1')).toBe(false);
-  kept.note('bot', { isActive: true, text: null });
+  kept.note('bot', { isActive: true, isThere: true, text: null });
   expect(kept.find('bot')).toMatchObject({ isActive: true, rollback: 'it ended with code 1' });
   kept.forgetRollback('bot');
   expect(kept.find('bot')?.rollback).toBeNull();

@@ -7,7 +7,14 @@ import type { EngineName, EngineRunner } from '../../../../skills/process-manage
 const never = new Promise<never>(() => {});
 const nothing = async () => {};
 const runner = (part: Partial<EngineRunner> = {}): EngineRunner => ({
-  ...{ spawn: () => never, kill: () => never, pause: () => true, resume: () => true, send: async () => 0 },
+  ...{
+    spawn: () => never,
+    prepare: nothing,
+    kill: () => never,
+    pause: () => true,
+    resume: () => true,
+    send: async () => 0,
+  },
   ...{ inspect: nothing, usage: async () => new Map(), retire: nothing, problem: async () => undefined },
   attend: () => ({ stop: nothing }),
   ...part,
@@ -17,7 +24,15 @@ function setUp(make: (name: EngineName) => Promise<EngineRunner> = async () => r
   const said: string[] = [];
   const log = (level: string) => (_: object, text: string) => void said.push(`${level}: ${text}`);
   const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
-  return { engines: createEngines(make, logger as never), said };
+  const troubles = new Map<string, string>();
+  const notes = {
+    trouble: (engine: string) => troubles.get(engine),
+    noteTrouble: (engine: string, trouble: string | undefined) => {
+      if (trouble === undefined) troubles.delete(engine);
+      else troubles.set(engine, trouble);
+    },
+  };
+  return { engines: createEngines(make, notes, logger as never), said };
 }
 
 beforeEach(() => void vi.useFakeTimers());
