@@ -73,7 +73,7 @@ export async function readContext(
           : {
               finalize: false,
               finish: (pack) => {
-                pack.entry({ name: ownRecipeName }, ours);
+                pack.entry({ name: ownRecipeName, mtime: new Date(0) }, ours);
                 pack.finalize();
               },
             }),

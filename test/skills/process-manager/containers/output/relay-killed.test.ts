@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { createEngineLog } from '../../../support/engine-log.ts';
-import { cleanEnvironment, codeRoot, until } from '../../../support/instance.ts';
-import { makeEngine } from '../../../support/manager.ts';
-import { createRelays, insertRun } from '../../../support/relayed-log.ts';
+import { createEngineLog } from '../../../../support/engine-log.ts';
+import { cleanEnvironment, codeRoot, until } from '../../../../support/instance.ts';
+import { makeEngine } from '../../../../support/manager.ts';
+import { createRelays, insertRun } from '../../../../support/relayed-log.ts';
 
 const rounds = 5;
 
