@@ -6,6 +6,15 @@ import { failureOf } from '../support/failure.ts';
 import { makeFolder } from '../support/folder.ts';
 import { codeRoot } from '../support/instance.ts';
 
+const containerDefaults = {
+  keep: [],
+  volumeDriver: 'local',
+  volumeOptions: {},
+  reserve: {},
+  constraints: [],
+  trialSeconds: 10,
+};
+
 const load = (files: Readonly<Record<string, string | Buffer>>, own: NodeJS.ProcessEnv = {}) =>
   loadConfig(makeFolder(files), own);
 const loadJson = (value: unknown) => load({ 'config.json': JSON.stringify(value) });
@@ -291,6 +300,7 @@ describe('the defaults', () => {
       idleDeadlineSeconds: 600,
       exclude: [],
     },
+    docker: {},
     agent: {
       answers: 'owners',
       maxSteps: 50,
@@ -331,6 +341,8 @@ describe('the defaults', () => {
         readySeconds: 60,
         dependsOn: [],
         runner: 'local',
+        container: containerDefaults,
+        input: false,
       },
     });
   });
@@ -507,6 +519,8 @@ describe('bot_config.yaml', () => {
         readySeconds: 60,
         dependsOn: [],
         runner: 'local',
+        container: containerDefaults,
+        input: false,
       },
     });
     expect(globalSettings).toEqual({ log_directory: 'logs', max_restart_attempts: 3, restart_delay: 5 });

@@ -38,10 +38,12 @@ export function createFamily(row: ProcessRow): Family {
     isGone: () => [...known].every(([pid, start]) => startOf(pid) !== start) && living().length === 0,
     send(signal) {
       const members = living();
-      const shim = livingShim(row);
-      const reached = new Set(shim ? groupMembers(shim.pid) : []);
-      // The group first, and at once: nobody in it can fork away between two signals.
-      if (shim) sendSignal(-shim.pid, signal);
+      // The group first, and at once: nobody in it can fork away between two signals. It is ours also when the shim has
+      // gone, as long as somebody lives in it who is certainly ours: until then nobody else can get its number.
+      const group = row.shimPid === null ? [] : groupMembers(row.shimPid);
+      const isOurs = livingShim(row) !== undefined || group.some((pid) => known.has(pid));
+      const reached = new Set(isOurs ? group : []);
+      if (isOurs && row.shimPid !== null) sendSignal(-row.shimPid, signal);
       for (const pid of members) if (!reached.has(pid)) sendSignal(pid, signal);
     },
   };
