@@ -50,7 +50,12 @@ export function createSwarmRunner(surroundings: Surroundings): EngineRunner {
       attend({
         rows,
         follow: (row, signal, onOutput) =>
-          surroundings.following(row.id, () => followOutput(taskLog(surroundings, row), signal, onOutput)),
+          surroundings
+            .following(row.id, () => followOutput(taskLog(surroundings, row), signal, onOutput))
+            .catch((error) => {
+              // The swarm itself answers: the next look says what has become of the node.
+              if (!isNodeAway(error)) throw error;
+            }),
         inspect,
         lookMs,
         onChange,
@@ -70,6 +75,11 @@ export function createSwarmRunner(surroundings: Surroundings): EngineRunner {
       }
     },
   };
+}
+
+/** True where a log is missing because its node cannot be reached. */
+function isNodeAway(error: unknown): boolean {
+  return error instanceof Error && /incomplete log stream|node \S+ is not available/.test(error.message);
 }
 
 /** Ends a bot in the swarm: the engine asks its program, waits, and forces it. */
