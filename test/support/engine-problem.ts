@@ -38,7 +38,8 @@ export function describeWithEngine(name: string, body: () => void): void {
   if (problem !== undefined) {
     process.stderr.write(`\n*** THE TESTS OF "${name}" ON A DOCKER ENGINE ARE SKIPPED: ${problem} ***\n\n`);
   }
-  describe.skipIf(problem !== undefined)(name, body);
+  // Machines, networks and a registry of their own on a busy host: what is refused once is tried once more.
+  describe.skipIf(problem !== undefined)(name, { retry: 1 }, body);
 }
 
 /** Where a program is; the folders of the system's administrator count too, which not every PATH names. */

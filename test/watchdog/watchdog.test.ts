@@ -58,7 +58,13 @@ function startWatchdog(root: string, environment: NodeJS.ProcessEnv = {}): Runni
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   onTestFinished(() => {
     child.kill('SIGKILL');
-    for (const pid of livePids(root)) if (startOf(pid)) process.kill(pid, 'SIGKILL');
+    for (const pid of livePids(root)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
   });
   return { child, root, output: () => output, ended };
 }

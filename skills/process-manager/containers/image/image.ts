@@ -1,9 +1,6 @@
 // Gets the image of a bot: the one that its settings name, or one that is built from its folder and, where the settings
 // name a registry, pushed there for all nodes. An image is named after its content, so what is there is not built again.
 
-import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { ImageInspectInfo } from 'dockerode';
 import { Failure } from '../../../tool.ts';
 import type { ContainerPlan, SpawnOptions } from '../../processes/index.ts';
@@ -11,10 +8,10 @@ import { asFailure, type Client, isMissing, reasonOf } from '../client.ts';
 import { type Instance, labels, slugOf } from '../names.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { readContext } from './context.ts';
+import { type Credentials, credentialsFor, follow, push } from './registry.ts';
 
 /** The newest images of a bot that stay: what runs, and what it may be rolled back to. */
 const keptImages = 3;
-const linesOfFailure = 15;
 
 /** An image, and what must be known to run something in it. */
 export interface Image {
@@ -27,12 +24,6 @@ export interface Image {
   readonly isOnlyHere: boolean;
   /** Lets other nodes pull it. */
   readonly credentials: Credentials | undefined;
-}
-
-interface Credentials {
-  readonly username: string;
-  readonly password: string;
-  readonly serveraddress: string;
 }
 
 /** What an image is wanted for. */
@@ -132,65 +123,6 @@ async function buildImage(
   return { name, isOnlyHere: registry === undefined };
 }
 
-async function push(client: Client, bot: string, name: string, tell: (text: string) => void): Promise<void> {
-  tell(`pushing ${name}`);
-  // The engine wants to be told who asks, even where that is nobody.
-  const authconfig: object = credentialsFor(name) ?? {};
-  const stream = await client.patient
-    .getImage(name)
-    .push({ authconfig })
-    .catch((error) => {
-      throw asFailure(error, client, `The image of '${bot}' cannot be pushed`);
-    });
-  await follow(
-    client,
-    stream,
-    () => {},
-    ([said = '']) =>
-      new Failure(
-        'image_not_pushed',
-        `The image of '${bot}' could not be pushed to its registry: ${said}`,
-        'See that the registry of "docker": {"registry": …} is reachable, and log in to it: docker login',
-      ),
-  );
-}
-
-/** Waits for work whose progress the engine streams; an error in it comes with the lines before it. */
-function follow(
-  client: Client,
-  stream: NodeJS.ReadableStream,
-  tell: (text: string) => void,
-  fail: (said: string[]) => Failure,
-): Promise<void> {
-  const lines: string[] = [];
-  return new Promise((resolve, reject) => {
-    client.patient.modem.followProgress(
-      stream,
-      (error, events: readonly { error?: string }[] | null) => {
-        const said = error ? reasonOf(error.message) : events?.find((event) => event.error)?.error;
-        if (said === undefined) resolve();
-        else reject(fail([said, ...lines.slice(-linesOfFailure)]));
-      },
-      (event: { stream?: string }) => {
-        for (const line of (event.stream ?? '').split('\n').filter((each) => each.trim() !== '')) {
-          lines.push(line);
-          if (lines.length > linesOfFailure) lines.shift();
-          if (line.startsWith('Step ')) tell(line);
-        }
-      },
-    );
-  });
-}
-
-/** A stop met a start. */
-export function stoppedMeanwhile(bot: string): Failure {
-  return new Failure(
-    'stopped_meanwhile',
-    `Somebody stopped '${bot}' while it was started.`,
-    'See who: understudy history',
-  );
-}
-
 function buildFailed(bot: string, [said, ...lines]: string[]): Failure {
   return new Failure(
     'image_not_built',
@@ -250,24 +182,6 @@ async function hasShell(client: Client, instance: Instance, name: string): Promi
   }
 }
 
-/** What `docker login` left for the registry of an image. */
-function credentialsFor(image: string): Credentials | undefined {
-  const [host = ''] = image.split('/');
-  const isHost = image.includes('/') && /[.:]|^localhost$/.test(host);
-  const server = isHost ? host : 'https://index.docker.io/v1/';
-  try {
-    const folder = process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
-    const { auths = {} } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
-    const auth = Buffer.from(auths[server]?.auth ?? '', 'base64').toString('utf8');
-    const colon = auth.indexOf(':');
-    if (colon <= 0) return undefined;
-    return { username: auth.slice(0, colon), password: auth.slice(colon + 1), serveraddress: server };
-  } catch {
-    // Nobody has logged in, or a helper keeps the password: a registry that needs it says so.
-    return undefined;
-  }
-}
-
 async function forgetOldImages(client: Client, instance: Instance, bot: string, name: string): Promise<void> {
   try {
     const filters = JSON.stringify({ label: [`${labels.instance}=${instance.id}`, `${labels.bot}=${bot}`] });
@@ -293,4 +207,13 @@ async function forgetOldImages(client: Client, instance: Instance, bot: string, 
 export function argvFor(plan: ContainerPlan, image: Image): readonly string[] | undefined {
   if (plan.command === 'image') return undefined;
   return plan.isCommandGuessed && image.argv.length > 0 ? undefined : plan.command;
+}
+
+/** A stop met a start. */
+export function stoppedMeanwhile(bot: string): Failure {
+  return new Failure(
+    'stopped_meanwhile',
+    `Somebody stopped '${bot}' while it was started.`,
+    'See who: understudy history',
+  );
 }
