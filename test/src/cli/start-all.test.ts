@@ -170,11 +170,13 @@ it('killed while it ends leaves bots that the next one starts, however long they
   const root = makeInstance({
     'config.json': botConfig({ a: { sh: `trap 'sleep 3; exit 1' TERM; ${runsOn}` } }),
   });
-  makeEngine(root);
+  const { engine } = makeEngine(root);
   const first = startAll(root);
   await first.shows('All bots are where they should be');
   first.child.kill('SIGINT');
   await first.shows('a: stopping');
+  // Until then it has only said so, and a run that nobody has asked to end goes on.
+  await until('it is asked to end', () => engine.processes.registry.lastRun('a')?.stopReason ?? undefined);
   first.child.kill('SIGKILL');
   await first.ended;
   const second = startAll(root);
